@@ -1,0 +1,260 @@
+"""The periodic cell: the one form in which structures enter the package, checked once and then trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ._typing import FloatArray, IntArray
+from .elements import MAX_Z, SYMBOLS
+from .errors import ElementError, OccupancyError, OptionError, StructureError
+
+#: What to do with partially occupied sites: refuse them, or average their elements' properties.
+OccupancyPolicy = Literal["raise", "average"]
+
+#: One site's content: an atomic number, or occupancies by atomic number.
+SiteSpecies = int | Mapping[int, float]
+
+_MAX_FRACTIONAL = 1e6  # beyond it a double keeps fewer than ten digits of the position inside the cell
+_SINGULAR = 1e-12  # volume over the product of the vector lengths
+_FULL = 1e-6  # occupancies closer to one than this are full
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cell:
+    """Periodic arrangement of atoms.
+
+    Parameters
+    ----------
+    lattice
+        (3, 3) lattice vectors as rows, in Å; left-handed sets are fine.
+    frac_coords
+        (n_sites, 3) fractional coordinates; values outside [0, 1) are fine.
+    atomic_numbers
+        (n_sites,) atomic numbers, 1 to 112.
+    occupancies
+        For sites that are shared or partially occupied, the occupancy of each element:
+        ``{site: {atomic_number: occupancy}}``. Their properties are averaged with these weights.
+
+    Raises
+    ------
+    StructureError
+        Wrong shapes, no site, non-finite numbers, or lattice vectors that span no volume.
+    ElementError
+        An atomic number without data; the message names the site.
+
+    Examples
+    --------
+    >>> Cell(np.eye(3) * 2.87, [[0, 0, 0], [0.5, 0.5, 0.5]], [26, 26]).formula
+    'Fe2'
+    """
+
+    lattice: FloatArray
+    frac_coords: FloatArray
+    atomic_numbers: IntArray
+    occupancies: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        lattice = _matrix(self.lattice, "lattice")
+        coords = _matrix(self.frac_coords, "frac_coords")
+        numbers = _atomic_numbers(self.atomic_numbers)
+        _check_lattice(lattice)
+        _check_coords(coords)
+        if len(numbers) != len(coords):
+            raise StructureError(f"{len(coords)} positions but {len(numbers)} atomic numbers")
+        for array in (lattice, coords, numbers):
+            array.setflags(write=False)
+        object.__setattr__(self, "lattice", lattice)
+        object.__setattr__(self, "frac_coords", coords)
+        object.__setattr__(self, "atomic_numbers", numbers)
+        if self.occupancies:
+            object.__setattr__(self, "occupancies", _checked_occupancies(self.occupancies, len(numbers)))
+
+    def __len__(self) -> int:
+        return len(self.atomic_numbers)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Cell):
+            return NotImplemented
+        return (
+            np.array_equal(self.lattice, other.lattice)
+            and np.array_equal(self.frac_coords, other.frac_coords)
+            and np.array_equal(self.atomic_numbers, other.atomic_numbers)
+            and self.occupancies == other.occupancies
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # holds arrays: equality is by value, so no hash
+
+    def __repr__(self) -> str:
+        return f"Cell({self.formula}, {len(self)} sites, {self.volume:.2f} Å³)"
+
+    @property
+    def volume(self) -> float:
+        """Volume in Å³."""
+        return float(abs(np.linalg.det(self.lattice)))
+
+    @property
+    def cart_coords(self) -> FloatArray:
+        """(n_sites, 3) Cartesian positions in Å."""
+        return self.frac_coords @ self.lattice
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether every site is fully occupied by one element."""
+        return not self.occupancies
+
+    @property
+    def amounts(self) -> dict[int, float]:
+        """Number of atoms of each element, by atomic number in order of first occurrence."""
+        amounts: dict[int, float] = {}
+        for site, z in enumerate(self.atomic_numbers.tolist()):
+            for element, amount in self.occupancies.get(site, {z: 1.0}).items():
+                amounts[element] = amounts.get(element, 0.0) + amount
+        return amounts
+
+    @property
+    def formula(self) -> str:
+        """Chemical formula of the cell, elements by atomic number."""
+        return "".join(
+            f"{SYMBOLS[z]}{'' if amount == 1 else format(amount, 'g')}" for z, amount in sorted(self.amounts.items())
+        )
+
+    def replace(self, **changes: Any) -> Cell:
+        """A new cell with some of the four constructor arguments changed."""
+        current = {name: getattr(self, name) for name in self.__slots__}
+        return Cell(**(current | changes))
+
+
+def build_cell(
+    lattice: ArrayLike,
+    frac_coords: ArrayLike,
+    species: Sequence[SiteSpecies],
+    *,
+    occupancy: OccupancyPolicy = "raise",
+) -> Cell:
+    """Cell from sites that may be shared or partially occupied: the one place where that policy is applied.
+
+    Parameters
+    ----------
+    lattice, frac_coords
+        As for :class:`Cell`.
+    species
+        Per site an atomic number, or occupancies by atomic number.
+    occupancy
+        ``"raise"`` refuses any site that is not one whole atom; ``"average"`` accepts the published
+        behaviour: properties averaged over the occupants.
+
+    Raises
+    ------
+    OccupancyError
+        A partially occupied site under ``occupancy="raise"``, or occupancies that make no sense.
+    """
+    if occupancy not in get_args(OccupancyPolicy):
+        raise OptionError(f"occupancy={occupancy!r}: choose one of {', '.join(get_args(OccupancyPolicy))}")
+    numbers: list[int] = []
+    shared: dict[int, Mapping[int, float]] = {}
+    for site, content in enumerate(species):
+        if not isinstance(content, Mapping):
+            numbers.append(content)
+            continue
+        if not content:
+            raise OccupancyError(f"site {site} is empty: remove it, or give its occupants")
+        main = max(content, key=lambda z: content[z])
+        numbers.append(main)
+        if len(content) > 1 or abs(content[main] - 1.0) > _FULL:
+            shared[site] = content
+    if shared and occupancy == "raise":
+        site, content = next(iter(shared.items()))
+        raise OccupancyError(
+            f"site {site} is partially occupied ({format_occupants(content)}); {len(shared)} such site(s). "
+            'Pass occupancy="average" to average the properties of the occupants, or order the structure'
+        )
+    return Cell(lattice, frac_coords, numbers, shared)  # type: ignore[arg-type]  # validated in __post_init__
+
+
+def format_occupants(content: Mapping[int, float]) -> str:
+    """Occupants of a site as in ``Fe0.5 Ni0.5``."""
+    return " ".join(f"{SYMBOLS[z] if 0 < z <= MAX_Z else z}{amount:g}" for z, amount in content.items())
+
+
+def _matrix(values: ArrayLike, name: str) -> FloatArray:
+    try:
+        array = np.array(values, dtype=np.float64, order="C")
+    except (TypeError, ValueError) as error:
+        raise StructureError(f"{name} holds something that is no number: {error}") from None
+    if name == "frac_coords" and array.size == 0:
+        raise StructureError("the structure is empty: it has no site")
+    if array.ndim != 2 or array.shape[1] != 3 or (name == "lattice" and array.shape[0] != 3):
+        raise StructureError(f"{name} must have shape {'(3, 3)' if name == 'lattice' else '(n_sites, 3)'}, not {array.shape}")
+    return array
+
+
+def _atomic_numbers(values: ArrayLike) -> IntArray:
+    try:
+        raw = np.asarray(values)
+        numbers = raw.astype(np.int32)
+        exact = bool(np.array_equal(numbers, raw))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ElementError(f"atomic_numbers holds something that is no integer: {error}") from None
+    if numbers.ndim != 1 or not exact:
+        raise ElementError("atomic_numbers must be a flat list of integers")
+    wrong = np.flatnonzero((numbers < 1) | (numbers > MAX_Z))
+    if wrong.size:
+        site = int(wrong[0])
+        raise ElementError(f"site {site} has atomic number {numbers[site]}: there is data for 1 to {MAX_Z} only")
+    return numbers
+
+
+def _check_lattice(lattice: FloatArray) -> None:
+    if not np.isfinite(lattice).all():
+        raise StructureError(f"lattice vector(s) {_rows(~np.isfinite(lattice))} are not finite")
+    lengths = np.sqrt(np.einsum("ij,ij->i", lattice, lattice))
+    if not lengths.all():
+        raise StructureError(f"lattice vector {int(np.argmin(lengths))} has no length: a periodic cell needs three")
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        ratio = abs(float(np.linalg.det(lattice / lengths[:, None])))
+    if not ratio > _SINGULAR:
+        raise StructureError("the lattice is singular: its three vectors lie in one plane and span no volume")
+    if not 1e-4 < lengths.min() <= lengths.max() < 1e8:
+        raise StructureError(
+            f"lattice vectors of {lengths.min():g} to {lengths.max():g} Å are outside 1e-4 to 1e8 Å: check the unit"
+        )
+
+
+def _check_coords(coords: FloatArray) -> None:
+    largest = float(np.abs(coords).max())
+    if largest <= _MAX_FRACTIONAL:
+        return
+    if not np.isfinite(coords).all():
+        raise StructureError(f"non-finite coordinates at site(s) {_rows(~np.isfinite(coords))}")
+    raise StructureError(
+        f"fractional coordinate {largest:g} at site(s) {_rows(np.abs(coords) > _MAX_FRACTIONAL)} is too far from the "
+        "cell to be exact: wrap the coordinates, or check that they are not Cartesian"
+    )
+
+
+def _rows(mask: np.ndarray) -> str:
+    rows = np.flatnonzero(mask.any(axis=1)).tolist()
+    return ", ".join(map(str, rows[:5])) + (f" and {len(rows) - 5} more" if len(rows) > 5 else "")
+
+
+def _checked_occupancies(
+    occupancies: Mapping[int, Mapping[int, float]], n_sites: int
+) -> dict[int, dict[int, float]]:
+    checked: dict[int, dict[int, float]] = {}
+    for site, content in occupancies.items():
+        if not 0 <= site < n_sites:
+            raise OccupancyError(f"occupancies name site {site}, but the sites are 0 to {n_sites - 1}")
+        for z, amount in content.items():
+            if not 1 <= z <= MAX_Z:
+                raise ElementError(f"site {site} holds atomic number {z}: there is data for 1 to {MAX_Z} only")
+            if not 0 < amount <= 1 + _FULL:
+                raise OccupancyError(f"site {site}: occupancy {amount:g} of {SYMBOLS[z]} is not in (0, 1]")
+        if sum(content.values()) > 1.01:  # files round to two decimals
+            raise OccupancyError(f"site {site}: occupancies sum to {sum(content.values()):g} ({format_occupants(content)})")
+        checked[int(site)] = {int(z): float(amount) for z, amount in content.items()}
+    return checked

@@ -1,0 +1,59 @@
+"""The errors of the package: few classes, each also a builtin, each message naming the culprit and the next step."""
+
+from __future__ import annotations
+
+
+class SeitzError(Exception):
+    """Base class of every error raised on purpose by this package."""
+
+
+class StructureError(SeitzError, ValueError):
+    """A structure that cannot be used: the message names the site or the lattice vector at fault."""
+
+
+class OverlapError(StructureError):
+    """Two sites (or a site and its own periodic image) are closer than 1e-3 Å."""
+
+
+class OccupancyError(StructureError):
+    """A site is partially occupied or shared, and no policy for it was chosen."""
+
+
+class ElementError(SeitzError, ValueError):
+    """An atomic number or symbol without data: a dummy species, or beyond Z = 112."""
+
+
+class MissingPropertyError(ElementError):
+    """An element lacks a property that a feature needs, and ``missing="raise"`` was chosen."""
+
+
+class ReadError(SeitzError, ValueError):
+    """A file that cannot be read as a structure: the message names the file and, where known, the line."""
+
+
+class UnknownFormatError(ReadError):
+    """A file whose name and content belong to no supported format."""
+
+
+class WriteError(SeitzError, OSError):
+    """A result that could not be written; the target is left as it was."""
+
+
+class DescriptorError(SeitzError, ValueError):
+    """An unknown descriptor or feature name."""
+
+
+class OptionError(SeitzError, ValueError):
+    """An option outside its documented values."""
+
+
+class SymmetryError(SeitzError, ValueError):
+    """The symmetry finder gave no answer for a structure."""
+
+
+class TessellationError(SeitzError, ArithmeticError):
+    """The Wigner-Seitz cells of a structure do not fill its volume: a defect worth a bug report."""
+
+
+class MissingExtraError(SeitzError, ImportError):
+    """An optional package is needed: the message gives the pip command."""
