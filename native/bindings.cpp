@@ -1,0 +1,154 @@
+// Python bindings: check shapes, release the interpreter lock, call, hand the arrays over. Nothing is computed here.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/tuple.h>
+
+#include <optional>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "batch.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace {
+
+template <class T, class... Shape>
+using In = nb::ndarray<const T, nb::numpy, nb::c_contig, nb::device::cpu, Shape...>;
+template <class T>
+using Out = nb::ndarray<nb::numpy, T>;
+
+using Lattice3 = In<double, nb::shape<3, 3>>;
+using Coords = In<double, nb::shape<-1, 3>>;
+using Doubles = In<double, nb::ndim<1>>;
+using Table = In<double, nb::ndim<2>>;
+using Ints = In<std::int32_t, nb::ndim<1>>;
+using Longs = In<std::int64_t, nb::ndim<1>>;
+
+template <class T>
+Out<T> owned(std::vector<T>&& values, std::initializer_list<std::size_t> shape) {
+  auto* keep = new std::vector<T>(std::move(values));
+  const nb::capsule owner(keep, [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
+  return Out<T>(keep->data(), shape, owner);
+}
+
+void require(bool condition, const char* message) {
+  if (!condition) throw nb::value_error(message);
+}
+
+// The species table of Python: properties, elements of each species, ionic electronegativities, valence columns.
+using TableArrays = std::tuple<Table, Longs, Ints, Doubles, Doubles, Ints>;
+
+seitz::SpeciesTable species_table(const TableArrays& arrays) {
+  const auto& [properties, offsets, elements, amounts, negativity, valence] = arrays;
+  require(offsets.shape(0) == properties.shape(0) + 1, "species offsets do not match the property table");
+  require(elements.shape(0) == amounts.shape(0), "species elements and amounts differ in length");
+  require(valence.shape(0) == 4, "four valence columns are needed");
+  return {properties.shape(0), properties.shape(1), properties.data(), offsets.data(),
+          elements.data(),     amounts.data(),      negativity.data(), valence.data()};
+}
+
+std::tuple<int, std::int64_t, std::int64_t> as_tuple(const seitz::Status& status) {
+  return {static_cast<int>(status.failure), status.site, status.other};
+}
+
+auto featurize_batch(const In<double, nb::shape<-1, 3, 3>>& lattices, const Longs& offsets, const Coords& frac_coords,
+                     const Ints& species, const std::optional<Doubles>& weights, const TableArrays& table,
+                     std::size_t n_threads) {
+  const std::size_t n = lattices.shape(0);
+  require(offsets.shape(0) == n + 1, "offsets must have one entry more than lattices");
+  require(species.shape(0) == frac_coords.shape(0), "one species per site is needed");
+  require(!weights || weights->shape(0) == species.shape(0), "one weight per site is needed");
+  const seitz::SpeciesTable properties = species_table(table);
+  const seitz::StructureBatch batch{n,
+                                    lattices.data(),
+                                    offsets.data(),
+                                    frac_coords.data(),
+                                    species.data(),
+                                    weights ? weights->data() : nullptr};
+  const std::size_t width = seitz::block_size(properties.n_properties);
+  std::vector<double> blocks(n * width);
+  std::vector<std::int64_t> codes(3 * n);
+  {
+    const nb::gil_scoped_release unlocked;
+    std::vector<seitz::Status> statuses(n);
+    seitz::featurize_batch(batch, properties, n_threads, blocks.data(), statuses.data());
+    for (std::size_t s = 0; s < n; ++s) {
+      codes[3 * s] = static_cast<std::int64_t>(statuses[s].failure);
+      codes[3 * s + 1] = statuses[s].site;
+      codes[3 * s + 2] = statuses[s].other;
+    }
+  }
+  return std::make_pair(owned(std::move(blocks), {n, width}), owned(std::move(codes), {n, 3}));
+}
+
+auto tessellate(const Lattice3& lattice, const Coords& frac_coords, std::size_t n_threads) {
+  seitz::FaceTable faces;
+  seitz::Status status;
+  std::vector<std::int32_t> images;
+  {
+    const nb::gil_scoped_release unlocked;
+    status = seitz::tessellate(lattice.data(), frac_coords.data(), frac_coords.shape(0), n_threads, faces);
+    images.reserve(3 * faces.images.size());
+    for (const seitz::Image& image : faces.images) images.insert(images.end(), image.begin(), image.end());
+  }
+  const std::size_t n_offsets = faces.offsets.size(), n = faces.areas.size();
+  return nb::make_tuple(as_tuple(status), owned(std::move(faces.offsets), {n_offsets}),
+                        owned(std::move(faces.neighbours), {n}), owned(std::move(images), {n, 3}),
+                        owned(std::move(faces.areas), {n}), owned(std::move(faces.distances), {n}));
+}
+
+seitz::FaceView face_view(double volume, const Longs& offsets, const Ints& neighbours, const Doubles& areas,
+                          const Doubles& distances) {
+  const auto n_faces = static_cast<std::size_t>(offsets.data()[offsets.shape(0) - 1]);
+  require(neighbours.shape(0) == n_faces && areas.shape(0) == n_faces && distances.shape(0) == n_faces,
+          "face arrays differ in length");
+  return {offsets.shape(0) - 1, volume, offsets.data(), neighbours.data(), areas.data(), distances.data()};
+}
+
+auto featurize_decorations(double volume, const Longs& offsets, const Ints& neighbours, const Doubles& areas,
+                           const Doubles& distances, const In<std::int32_t, nb::ndim<2>>& species,
+                           const TableArrays& table, std::size_t n_threads) {
+  const seitz::FaceView faces = face_view(volume, offsets, neighbours, areas, distances);
+  const seitz::SpeciesTable properties = species_table(table);
+  require(species.shape(1) == faces.n_sites, "one species per site is needed");
+  const std::size_t n = species.shape(0), width = seitz::block_size(properties.n_properties);
+  std::vector<double> blocks(n * width);
+  {
+    const nb::gil_scoped_release unlocked;
+    seitz::featurize_decorations(faces, properties, species.data(), n, n_threads, blocks.data());
+  }
+  return owned(std::move(blocks), {n, width});
+}
+
+auto environment_rows(double volume, const Longs& offsets, const Ints& neighbours, const Doubles& areas,
+                      const Doubles& distances, const Ints& species, const TableArrays& table) {
+  const seitz::FaceView faces = face_view(volume, offsets, neighbours, areas, distances);
+  const seitz::SpeciesTable properties = species_table(table);
+  require(species.shape(0) == faces.n_sites, "one species per site is needed");
+  const std::size_t n = faces.n_sites, width = seitz::kGeometryColumns + properties.n_properties;
+  std::vector<double> rows(n * width);
+  {
+    const nb::gil_scoped_release unlocked;
+    seitz::environment_rows(faces, properties, species.data(), rows.data());
+  }
+  return owned(std::move(rows), {n, width});
+}
+
+}  // namespace
+
+NB_MODULE(_core, m) {
+  m.doc() = "Compiled kernels of seitz; private, see the public modules.";
+  m.def("featurize_batch", &featurize_batch, "lattices"_a.noconvert(), "offsets"_a.noconvert(),
+        "frac_coords"_a.noconvert(), "species"_a.noconvert(), "weights"_a.none(), "table"_a, "n_threads"_a);
+  m.def("tessellate", &tessellate, "lattice"_a.noconvert(), "frac_coords"_a.noconvert(), "n_threads"_a);
+  m.def("featurize_decorations", &featurize_decorations, "volume"_a, "offsets"_a.noconvert(),
+        "neighbours"_a.noconvert(), "areas"_a.noconvert(), "distances"_a.noconvert(), "species"_a.noconvert(),
+        "table"_a, "n_threads"_a);
+  m.def("environment_rows", &environment_rows, "volume"_a, "offsets"_a.noconvert(), "neighbours"_a.noconvert(),
+        "areas"_a.noconvert(), "distances"_a.noconvert(), "species"_a.noconvert(), "table"_a);
+}

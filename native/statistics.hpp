@@ -1,0 +1,64 @@
+// Reduction of a structure's rows and composition to one block of numbers, from which every descriptor takes columns.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "environments.hpp"
+
+namespace seitz {
+
+// Layout of the block; the schema in Python names each of its numbers.
+//   geometry      coordination mean, MAD, min, max · bond length MAD, min, max over mean · bond variation mean, MAD, min,
+//                 max · cell volume MAD over mean · packing efficiency
+//   differences   per property: mean, MAD, min, max, range
+//   stoichiometry number of elements, norms 2, 3, 5, 7, 10
+//   sites         per property: mean, range, MAD, max, min, most
+//   electronic    valence fractions s, p, d, f · ionic character max, mean
+inline constexpr std::size_t kGeometryNumbers = 13;
+inline constexpr std::size_t kDifferenceNumbers = 5;
+inline constexpr std::size_t kStoichiometryNumbers = 6;
+inline constexpr std::size_t kSiteNumbers = 6;
+inline constexpr std::size_t kElectronicNumbers = 6;
+
+inline std::size_t block_size(std::size_t n_properties) {
+  return kGeometryNumbers + kStoichiometryNumbers + kElectronicNumbers +
+         (kDifferenceNumbers + kSiteNumbers) * n_properties;
+}
+
+// Weighted mean, mean absolute deviation, minimum and maximum of every column of (n, width) rows.
+class Moments {
+ public:
+  void compute(const double* rows, const double* weights, std::size_t n, std::size_t width);
+  double mean(std::size_t c) const { return mean_[c]; }
+  double deviation(std::size_t c) const { return deviation_[c]; }
+  double min(std::size_t c) const { return min_[c]; }
+  double max(std::size_t c) const { return max_[c]; }
+  double weight() const { return weight_; }
+
+ private:
+  std::vector<double> mean_, deviation_, min_, max_;
+  double weight_ = 0.0;
+};
+
+// The parts of a block that depend on the composition alone.
+class Composition {
+ public:
+  void write(const SpeciesTable& table, const Decoration& decoration, double* stoichiometry, double* sites,
+             double* electronic);
+
+ private:
+  void count_elements(const SpeciesTable& table, const Decoration& decoration);
+  void write_stoichiometry(double* out) const;
+  void write_electronic(const SpeciesTable& table, double* out) const;
+  void site_statistics(const SpeciesTable& table, const Decoration& decoration, std::size_t property, double* out) const;
+
+  std::vector<std::int32_t> elements_;
+  std::vector<double> amounts_;  // per element, in atoms
+  double total_ = 0.0;
+};
+
+void write_geometry(const Moments& moments, double volume, double* out);
+void write_differences(const Moments& moments, std::size_t first_column, std::size_t n_properties, double* out);
+
+}  // namespace seitz

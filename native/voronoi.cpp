@@ -1,0 +1,91 @@
+#include "voronoi.hpp"
+
+#include <algorithm>
+
+namespace seitz {
+namespace {
+
+// In units of (V/n)^(1/3). The first holds 18 to 38 atoms, which suffices for dense crystals.
+constexpr double kFirstShell = 1.9;
+constexpr double kTolerance = 1e-9;
+
+constexpr double kShellGrowth = 1.3;
+constexpr double kToleranceGrowth = 7.3;
+constexpr int kAttempts = 8;
+constexpr double kNoArea = 1e-12;  // of the cell's surface
+
+// Candidates are sorted in single precision: only beyond this factor is "all later ones are farther" certain.
+constexpr double kSortSlack = 1.0 + 1e-6;
+
+}  // namespace
+
+// Cut by candidates, nearest first, until the next one is farther than twice the farthest vertex.
+template <class Edges>
+Cut CellBuilder::carve(const Packing& packing, std::size_t site, double tolerance, Polyhedron<Edges>& cell,
+                       Status& status) {
+  const Lattice& lattice = packing.lattice();
+  cell.start(lattice.basis, lattice.reciprocal, static_cast<std::int32_t>(site));
+  double inner = 0.0, outer = kFirstShell * packing.spacing();
+  for (;;) {
+    shell_.clear();
+    packing.gather(site, inner, outer, shell_);
+    shell_.sort();
+    for (std::size_t rank = 0; rank < shell_.size(); ++rank) {
+      const Candidate& next = shell_[rank];
+      if (next.distance2 >= 4.0 * kSortSlack * cell.radius2()) return Cut::made;
+      if (next.distance2 < kOverlap * kOverlap) {
+        status = {Failure::overlap, static_cast<std::int64_t>(site), next.site};
+        return Cut::made;
+      }
+      const Cut cut = cell.cut({next.to, next.distance2, next.site, next.image}, tolerance);
+      if (cut == Cut::inconsistent || cut == Cut::full) return cut;
+    }
+    const double needed = 2.0 * std::sqrt(kSortSlack * cell.radius2());
+    if (outer >= needed) return Cut::made;
+    inner = outer;
+    outer = std::min(kShellGrowth * outer, needed);
+  }
+}
+
+template <class Edges>
+void CellBuilder::collect(const Polyhedron<Edges>& cell, std::vector<Face>& faces) {
+  cell.face_areas(areas_);
+  double surface = 0.0;
+  for (const double area : areas_) surface += area;
+  faces.clear();
+  for (std::size_t p = 0; p < areas_.size(); ++p) {
+    if (areas_[p] > kNoArea * surface) {
+      const Plane& plane = cell.planes()[p];
+      faces.push_back({areas_[p], std::sqrt(plane.distance2), plane.site, plane.image});
+    }
+  }
+}
+
+Status CellBuilder::build(const Packing& packing, std::size_t site, std::vector<Face>& faces) {
+  Status status;
+  const auto& shortest = packing.lattice().basis[0];
+  if (norm2(shortest) < kOverlap * kOverlap) {
+    return {Failure::overlap, static_cast<std::int64_t>(site), static_cast<std::int64_t>(site)};
+  }
+  double tolerance = kTolerance * packing.spacing();
+  bool large = false;
+  for (int attempt = 0; attempt < kAttempts;) {
+    const Cut outcome = large ? carve(packing, site, tolerance, *large_cell_, status)
+                              : carve(packing, site, tolerance, cell_, status);
+    if (status.failure != Failure::none) return status;
+    if (outcome == Cut::full) {
+      if (!large_cell_) large_cell_ = std::make_unique<Polyhedron<HashedEdges>>();
+      large = true;
+      continue;
+    }
+    if (outcome == Cut::made && (large ? large_cell_->is_closed() : cell_.is_closed())) {
+      large ? collect(*large_cell_, faces) : collect(cell_, faces);
+      return status;
+    }
+    tolerance *= kToleranceGrowth;
+    ++attempt;
+  }
+  return {Failure::unclosed, static_cast<std::int64_t>(site), -1};
+}
+
+}  // namespace seitz

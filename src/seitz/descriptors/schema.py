@@ -1,0 +1,219 @@
+"""The column table: one entry per feature, from which code, files, docs and tests take name, unit and meaning.
+
+The compiled reduction returns one block of statistics per structure; a descriptor is a choice of its numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from .._typing import IndexArray
+
+Source = Literal["cell geometry", "neighbour differences", "site properties", "composition"]
+
+#: Stands for the electronegativity of the ionic-character features, a column of its own in the element table.
+IONIC_ELECTRONEGATIVITY = "IonicElectronegativity"
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One elemental property: its column in the element table, the label published descriptors use, unit, meaning."""
+
+    name: str
+    label: str
+    unit: str
+    meaning: str
+
+
+def _same(name: str, unit: str, meaning: str) -> Property:
+    return Property(name, name, unit, meaning)
+
+
+PROPERTIES: tuple[Property, ...] = (
+    _same("Number", "1", "atomic number"),
+    _same("MendeleevNumber", "1", "Mendeleev number"),
+    _same("AtomicWeight", "g/mol", "atomic weight"),
+    _same("MeltingT", "K", "melting temperature of the element"),
+    _same("Column", "1", "column of the periodic table"),
+    _same("Row", "1", "row of the periodic table"),
+    _same("CovalentRadius", "pm", "covalent radius"),
+    _same("Electronegativity", "1", "Pauling electronegativity"),
+    _same("NsValence", "1", "number of s valence electrons"),
+    _same("NpValence", "1", "number of p valence electrons"),
+    _same("NdValence", "1", "number of d valence electrons"),
+    _same("NfValence", "1", "number of f valence electrons"),
+    Property("NValence", "NValance", "1", "number of valence electrons"),  # the published label has this spelling
+    _same("NsUnfilled", "1", "unfilled s states"),
+    _same("NpUnfilled", "1", "unfilled p states"),
+    _same("NdUnfilled", "1", "unfilled d states"),
+    _same("NfUnfilled", "1", "unfilled f states"),
+    _same("NUnfilled", "1", "unfilled valence states"),
+    _same("GSvolume_pa", "Å³", "volume per atom of the elemental ground state"),
+    _same("GSbandgap", "eV", "band gap of the elemental ground state"),
+    _same("GSmagmom", "µB", "magnetic moment per atom of the elemental ground state"),
+    _same("SpaceGroupNumber", "1", "space-group number of the elemental ground state"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One column of a descriptor.
+
+    Attributes
+    ----------
+    name
+        Published label.
+    unit
+        Unit of the values; ``"1"`` for pure numbers.
+    formula
+        Definition, in the notation of the feature guide.
+    source
+        What the feature is computed from.
+    statistic
+        How it is reduced over sites, e.g. ``"mean"`` or ``"MAD"`` (mean absolute deviation).
+    quantity
+        The reduced quantity: a property of the elements or of the cells.
+    properties
+        Elemental properties it depends on; an element that lacks one of them touches this feature.
+    position
+        Index in the compiled block of statistics.
+    """
+
+    name: str
+    unit: str
+    formula: str
+    source: Source
+    statistic: str
+    quantity: str
+    properties: tuple[str, ...]
+    position: int
+
+
+@dataclass(frozen=True, eq=False)
+class Descriptor:
+    """A named, ordered set of features."""
+
+    name: str
+    title: str
+    reference: str
+    features: tuple[Feature, ...]
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Feature names in column order."""
+        return tuple(feature.name for feature in self.features)
+
+    @cached_property
+    def positions(self) -> IndexArray:
+        """(n_features,) index of every feature in the compiled block."""
+        return np.array([feature.position for feature in self.features], dtype=np.int64)
+
+    @cached_property
+    def digest(self) -> str:
+        """Short hash of names, units and formulas: stored with tables and models, so that a mix-up is noticed."""
+        text = "\n".join(f"{f.name}\t{f.unit}\t{f.formula}" for f in self.features)
+        return hashlib.sha256(f"{self.name}\n{text}".encode()).hexdigest()[:16]
+
+    def columns_of(self, element_property: str) -> IndexArray:
+        """Columns that depend on an elemental property."""
+        return np.array([i for i, f in enumerate(self.features) if element_property in f.properties], dtype=np.int64)
+
+
+# --- the block of statistics, in the order of native/statistics.hpp ----------------------------------------------
+
+_DIFFERENCE_STATISTICS = (
+    ("mean", "mean", "mean_i D_i"),
+    ("var", "MAD", "mean_i |D_i − mean D|"),
+    ("min", "min", "min_i D_i"),
+    ("max", "max", "max_i D_i"),
+    ("range", "range", "max_i D_i − min_i D_i"),
+)
+_SITE_STATISTICS = (
+    ("mean", "mean", "mean_i p_i"),
+    ("maxdiff", "range", "max_i p_i − min_i p_i"),
+    ("dev", "MAD", "mean_i |p_i − mean p|"),
+    ("max", "max", "max_i p_i"),
+    ("min", "min", "min_i p_i"),
+    ("most", "most frequent", "p of the most frequent element, the mean over ties"),
+)
+
+
+def _geometry() -> list[tuple[str, str, str, str]]:
+    """(name, formula, statistic, quantity) of the features of bare cells; all are pure numbers."""
+    coordination, bond, variation = "effective coordination", "mean bond length", "bond-length variation"
+    c, b = "C_i = (Σ_k A_ik)² / Σ_k A_ik²", "B_i = Σ_k w_ik |d_ik − L_i| / L_i"
+    return [
+        ("mean_EffectiveCoordination", f"mean_i C_i, {c}", "mean", coordination),
+        ("var_EffectiveCoordination", f"mean_i |C_i − mean C|, {c}", "MAD", coordination),
+        ("min_EffectiveCoordination", f"min_i C_i, {c}", "min", coordination),
+        ("max_EffectiveCoordination", f"max_i C_i, {c}", "max", coordination),
+        ("var_MeanBondLength", "mean_i |L_i − mean L| / mean L, L_i = Σ_k w_ik d_ik", "MAD / mean", bond),
+        ("min_MeanBondLength", "min_i L_i / mean L, L_i = Σ_k w_ik d_ik", "min / mean", bond),
+        ("max_MeanBondLength", "max_i L_i / mean L, L_i = Σ_k w_ik d_ik", "max / mean", bond),
+        ("mean_BondLengthVariation", f"mean_i B_i, {b}", "mean", variation),
+        ("var_BondLengthVariation", f"mean_i |B_i − mean B|, {b}", "MAD", variation),
+        ("min_BondLengthVariation", f"min_i B_i, {b}", "min", variation),
+        ("max_BondLengthVariation", f"max_i B_i, {b}", "max", variation),
+        ("var_CellVolume", "mean_i |V_i − mean V| / mean V, V_i = Σ_k A_ik d_ik / 6", "MAD / mean", "cell volume"),
+        ("MaxPackingEfficiency", "Σ_i (4/3) π (min_k d_ik / 2)³ / V", "sum", "inscribed-sphere volume"),
+    ]
+
+
+def _stoichiometry() -> list[tuple[str, str, str]]:
+    """(name, formula, quantity) of the features that do not ask which elements are there; all are pure numbers."""
+    norms = [(f"Comp_L{q}Norm", f"(Σ_e x_e^{q})^(1/{q})", "atomic fractions") for q in (2, 3, 5, 7, 10)]
+    return [("NComp", "number of elements", "elements"), *norms]
+
+
+def _electronic() -> list[tuple[str, str, str, tuple[str, ...]]]:
+    """(name, formula, quantity, elemental properties) of valence and ionic features; all are pure numbers."""
+    electrons = tuple(f"N{shell}Valence" for shell in "spdf")
+    valence = [
+        (f"frac_{shell}Valence", f"n_{shell} / Σ_l n_l, n_l = Σ_e x_e N_l,e", "valence electrons", electrons)
+        for shell in "spdf"
+    ]
+    character = "I(e, e') = 1 − exp(−(X_e − X_e')² / 4)"
+    ionic = (IONIC_ELECTRONEGATIVITY,)
+    return [
+        *valence,
+        ("MaxIonicChar", f"max over e, e' of {character}", "ionic character", ionic),
+        ("MeanIonicChar", f"Σ_e Σ_e' x_e x_e' I(e, e'), {character}", "ionic character", ionic),
+    ]
+
+
+def block_features() -> tuple[Feature, ...]:
+    """Every number of the compiled block as a feature, in block order."""
+    features: list[Feature] = []
+
+    def add(name: str, unit: str, formula: str, source: Source, statistic: str, quantity: str, *needs: str) -> None:
+        features.append(Feature(name, unit, formula, source, statistic, quantity, needs, len(features)))
+
+    for name, formula, statistic, quantity in _geometry():
+        add(name, "1", formula, "cell geometry", statistic, quantity)
+    for p in PROPERTIES:
+        for prefix, statistic, formula in _DIFFERENCE_STATISTICS:
+            formula += ", D_i = Σ_k w_ik |p_i − p_k|"
+            name = f"{prefix}_NeighDiff_shell1_{p.label}"
+            add(name, p.unit, formula, "neighbour differences", statistic, p.meaning, p.name)
+    for name, formula, quantity in _stoichiometry():
+        add(name, "1", formula, "composition", "", quantity)
+    for p in PROPERTIES:
+        for prefix, statistic, formula in _SITE_STATISTICS:
+            add(f"{prefix}_{p.label}", p.unit, formula, "site properties", statistic, p.meaning, p.name)
+    for name, formula, quantity, needs in _electronic():
+        add(name, "1", formula, "composition", "", quantity, *needs)
+    return tuple(features)
+
+
+#: Positions of the s, p, d and f valence electrons among the properties, for the compiled reduction.
+VALENCE_COLUMNS = tuple(
+    next(i for i, p in enumerate(PROPERTIES) if p.name == f"N{shell}Valence") for shell in "spdf"
+)

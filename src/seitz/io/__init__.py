@@ -1,0 +1,21 @@
+"""Structures in, tables out."""
+
+from __future__ import annotations
+
+from .files import replacing
+from .reading import count_files, read_one, read_structures
+from .records import Record
+from .tables import Sink, Table, open_sink, read_table, write_rows
+
+__all__ = [
+    "Record",
+    "Sink",
+    "Table",
+    "count_files",
+    "open_sink",
+    "read_one",
+    "read_structures",
+    "read_table",
+    "replacing",
+    "write_rows",
+]

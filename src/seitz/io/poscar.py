@@ -1,0 +1,155 @@
+"""VASP structure files: POSCAR and CONTCAR of versions 4, 5 and 6."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from .._typing import FloatArray
+from ..adapters import fractional
+from ..cell import Cell, OccupancyPolicy, build_cell
+from ..elements import SYMBOLS, atomic_number
+from ..errors import ElementError, ReadError
+from .fields import number, positions
+from .records import Record, built_record
+
+_HEADER_LINES = 9  # title, scale, three vectors, symbols, counts, selective dynamics, mode
+_FLAGS = frozenset(("T", "F", ".TRUE.", ".FALSE."))
+
+
+def parse(text: str, stem: str, source: str, occupancy: OccupancyPolicy) -> Iterator[Record]:
+    """The one record of a POSCAR file; lattice in Å, trailing velocities ignored."""
+    yield built_record(stem, source, lambda: _cell(text, occupancy))
+
+
+def _cell(text: str, occupancy: OccupancyPolicy) -> Cell:
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    head = text.split("\n", _HEADER_LINES)
+    if len(head) < 7:
+        raise ReadError(f"cut short: only {len(head)} lines, a POSCAR file has at least 8")
+    lattice, factors = _lattice(head)
+    symbols, counts, at = _composition(head)
+    n_sites = sum(counts)
+    selective = _first_letter(head, at) == "s"
+    if selective:
+        at += 1
+    cartesian = _cartesian(head, at)
+    at += 1
+    lines = ("\n".join(head[at:])).split("\n", n_sites) if n_sites <= len(text) else []
+    if len(lines) < n_sites:
+        found = len(lines) if lines else "fewer"
+        raise ReadError(f"cut short: the counts announce {n_sites} atoms, but {found} lines follow")
+    rows = [line.split() for line in lines[:n_sites]]
+    plain = "_" not in text
+    coords = positions(rows, 0, lambda index: f"line {at + index + 1}", plain=plain)
+    numbers = _numbers(head[0], symbols, counts, rows, selective)
+    frac = fractional(lattice, coords * factors) if cartesian else coords
+    return build_cell(lattice, frac, numbers, occupancy=occupancy)
+
+
+def _lattice(head: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+    """Scaled lattice (rows, Å) and the factors of Cartesian x, y and z."""
+    fields = [_uncommented(line) for line in head[1:5]]
+    vectors = positions(fields[1:], 0, lambda index: f"line {index + 3} (lattice vector {index + 1})")
+    leading = []
+    for text in fields[0]:
+        try:
+            leading.append(number(text))
+        except ReadError:
+            break
+    if not leading:
+        raise ReadError(f"line 2: a scaling factor expected, found {head[1].strip()[:60]!r}")
+    if len(leading) == 3:
+        factors = np.array(leading)
+        if not (factors > 0).all():
+            raise ReadError("line 2: three scaling factors must all be positive")
+        return vectors * factors, factors
+    scale = leading[0]
+    if scale < 0:
+        volume = abs(float(np.linalg.det(vectors)))
+        scale = (-scale / volume) ** (1 / 3) if volume > 0 else 1.0
+    if not scale:
+        raise ReadError("line 2: the scaling factor is zero")
+    return vectors * scale, np.full(3, scale)
+
+
+def _composition(head: Sequence[str]) -> tuple[list[str] | None, list[int], int]:
+    """Symbols (None in VASP 4 files), counts, and the index of the line after them."""
+    first = _uncommented(head[5])
+    if first and not _is_count(first[0]):
+        symbols = first
+        words = _uncommented(head[6])
+        counts = _counts(words, 7)
+        if len(symbols) != len(counts):
+            raise ReadError(
+                f"lines 6 and 7: {len(symbols)} symbols ({' '.join(symbols)[:60]}) but {len(counts)} counts"
+            )
+        return symbols, counts, 7
+    return None, _counts(first, 6), 6
+
+
+def _counts(words: Sequence[str], line: int) -> list[int]:
+    counts = []
+    for word in words:
+        if not _is_count(word):
+            break
+        counts.append(int(word))
+    if not counts:
+        raise ReadError(f"line {line}: numbers of atoms expected, found {' '.join(words)[:60]!r}")
+    return counts
+
+
+def _is_count(word: str) -> bool:
+    return word.isascii() and word.isdigit() and len(word) < 19  # fits 64 bits
+
+
+def _cartesian(head: Sequence[str], at: int) -> bool:
+    letter = _first_letter(head, at)
+    if letter and (letter.isdigit() or letter in "+-."):
+        raise ReadError(f"line {at + 1}: 'Direct' or 'Cartesian' expected, found {head[at].strip()[:60]!r}")
+    return letter in ("c", "k")
+
+
+def _first_letter(head: Sequence[str], at: int) -> str:
+    return head[at].lstrip()[:1].lower() if at < len(head) else ""
+
+
+def _uncommented(line: str) -> list[str]:
+    return re.split("[!#]", line, maxsplit=1)[0].split()
+
+
+def _numbers(
+    title: str, symbols: list[str] | None, counts: list[int], rows: Sequence[Sequence[str]], selective: bool
+) -> list[int]:
+    """Atomic number of every site."""
+    if symbols is not None:
+        kinds = [_element(symbol, "line 6") for symbol in symbols]
+        return [z for z, count in zip(kinds, counts, strict=True) for _ in range(count)]
+    words = title.split()
+    if len(words) == len(counts) and all(_symbol(word) in SYMBOLS[1:] for word in words):
+        kinds = [_element(word, "title") for word in words]
+        return [z for z, count in zip(kinds, counts, strict=True) for _ in range(count)]
+    column = 6 if selective or all(_FLAGS.issuperset(row[3:6]) and len(row) > 5 for row in rows) else 3
+    labels = [row[column] if len(row) > column else "" for row in rows]
+    if rows and all(label[:1].isalpha() for label in labels):
+        known = {label: _element(label, "label of an atom") for label in set(labels)}
+        return [known[label] for label in labels]
+    raise ReadError(
+        f"no symbols (VASP 4 format): add a line with {len(counts)} symbol(s) above the counts {counts[:8]}, "
+        "or put the symbols in the title"
+    )
+
+
+def _symbol(label: str) -> str:
+    """Element part of a label with the suffixes of VASP's potentials: ``Fe_pv``, ``Fe/0123abcd``, ``H.5``."""
+    return re.split(r"[_/]", label, maxsplit=1)[0]
+
+
+def _element(label: str, where: str) -> int:
+    try:
+        return atomic_number(_symbol(label))
+    except ElementError as error:
+        raise ElementError(f"{where}: {error}") from None

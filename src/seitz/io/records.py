@@ -1,0 +1,59 @@
+"""One structure of a file, or why it could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..cell import Cell
+from ..errors import ReadError, SeitzError
+
+#: What the conversion of well-formed but senseless content can raise besides the package's own errors.
+_MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One structure read from a file; exactly one of ``cell`` and ``error`` is set.
+
+    Parameters
+    ----------
+    id
+        Identifier from the file, or made from the file name and the position in the file.
+    cell
+        The structure, or None if it could not be read.
+    error
+        Why there is no structure; its message starts with ``source``.
+    source
+        The file, with the line, block, item or row where it holds several structures.
+    """
+
+    id: str
+    cell: Cell | None
+    error: SeitzError | None
+    source: str
+
+
+def built_record(identifier: str, source: str, build: Callable[[], Cell]) -> Record:
+    """Record of what ``build`` returns, or of the error in the content that it met."""
+    try:
+        with np.errstate(all="ignore"):  # overflow ends in numbers that the cell refuses by name
+            return Record(identifier, build(), None, source)
+    except SeitzError as error:
+        return failed_record(identifier, source, error)
+    except _MALFORMED as error:
+        return failed_record(identifier, source, ReadError(f"malformed: {type(error).__name__}: {error}"))
+
+
+def failed_record(identifier: str, source: str, error: SeitzError) -> Record:
+    """Record of an error, which gets the source in front of its message."""
+    return Record(identifier, None, type(error)(f"{source}: {printable(str(error))}"), source)
+
+
+def printable(text: str) -> str:
+    """The same text where it is valid Unicode without NUL; undecodable parts of file names as ``\\udc..``."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")

@@ -1,0 +1,200 @@
+"""Crystallographic orbits: which sites are equivalent, and how to compute anything per site only once per orbit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._optional import load_optional
+from ._typing import IndexArray, StructureLike
+from .adapters import as_cell
+from .cell import Cell
+from .errors import OptionError, StructureError, SymmetryError
+
+#: moyopy finds all equivalences of the crystal; spglib as the published implementation calls it.
+Finder = Literal["moyopy", "spglib"]
+
+#: Tolerance on positions, Å, as in the published implementation.
+SYMPREC = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Orbits:
+    """Sites of a structure grouped by symmetry equivalence.
+
+    Attributes
+    ----------
+    labels
+        (n_sites,) lowest site index of each site's orbit.
+    space_group
+        Number of the space group, 1 to 230.
+    symbol
+        Its Hermann-Mauguin symbol.
+    wyckoffs
+        (n_sites,) Wyckoff letters.
+    """
+
+    labels: IndexArray
+    space_group: int
+    symbol: str
+    wyckoffs: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.representatives)
+
+    @property
+    def representatives(self) -> IndexArray:
+        """(n_orbits,) lowest site index of each orbit, ascending."""
+        return np.unique(self.labels)
+
+    @property
+    def multiplicities(self) -> IndexArray:
+        """(n_orbits,) number of sites of each orbit."""
+        return np.unique(self.labels, return_counts=True)[1]
+
+    @property
+    def orbit_of_site(self) -> IndexArray:
+        """(n_sites,) index into :attr:`representatives`."""
+        return np.unique(self.labels, return_inverse=True)[1]
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """(n_sites,) multiplicity on representatives, zero elsewhere."""
+        return np.bincount(self.labels, minlength=len(self.labels)).astype(np.float64)
+
+
+def site_orbits(
+    structure: StructureLike,
+    *,
+    finder: Finder = "moyopy",
+    symprec: float = SYMPREC,
+    angle_tolerance: float = 0.1,
+) -> Orbits:
+    """Crystallographic orbits of the sites of a structure.
+
+    Parameters
+    ----------
+    structure
+        Anything :func:`seitz.as_cell` takes; shared sites are equivalent if their occupants are.
+    finder
+        ``"moyopy"`` (default), or ``"spglib"`` to reproduce published vectors bit for bit; the latter needs spglib.
+    symprec
+        Tolerance on positions, Å.
+    angle_tolerance
+        Tolerance on angles, degrees; used by spglib only.
+
+    Raises
+    ------
+    SymmetryError
+        The finder found no symmetry at this tolerance.
+    MissingExtraError
+        ``finder="spglib"`` without spglib.
+
+    Examples
+    --------
+    >>> from seitz import Cell
+    >>> rocksalt = Cell(np.eye(3) * 5.64, [[0, 0, 0], [0, .5, .5], [.5, 0, .5], [.5, .5, 0],
+    ...                 [.5, .5, .5], [.5, 0, 0], [0, .5, 0], [0, 0, .5]], [11] * 4 + [17] * 4)
+    >>> orbits = site_orbits(rocksalt)
+    >>> orbits.space_group, orbits.representatives.tolist(), orbits.multiplicities.tolist()
+    (225, [0, 4], [4, 4])
+    """
+    if finder not in get_args(Finder):
+        raise OptionError(f"finder={finder!r}: choose one of {', '.join(get_args(Finder))}")
+    if not symprec > 0:
+        raise OptionError(f"symprec={symprec!r}: give a positive length in Å")
+    cell = as_cell(structure, occupancy="average")
+    if finder == "moyopy":
+        return _moyopy_orbits(cell, symprec)
+    return _spglib_orbits(cell, symprec, angle_tolerance)
+
+
+def over_orbits(
+    function: Callable[[Any, IndexArray], ArrayLike],
+    structure: StructureLike,
+    *,
+    finder: Finder = "moyopy",
+    symprec: float = SYMPREC,
+) -> NDArray[Any]:
+    """Evaluate any per-site function on one site per orbit, and copy its rows to all equivalent sites.
+
+    Parameters
+    ----------
+    function
+        ``function(structure, sites)`` returns one row per site in ``sites``. It must not depend on orientation, as no
+        descriptor of a local environment does.
+    structure
+        Passed on as it is; anything :func:`seitz.as_cell` takes.
+
+    Returns
+    -------
+    NDArray
+        (n_sites, ...) rows of all sites.
+
+    Raises
+    ------
+    StructureError
+        The function returned another number of rows than it was asked for.
+
+    Examples
+    --------
+    With DScribe: ``over_orbits(lambda atoms, sites: soap.create(atoms, centers=sites.tolist()), atoms)``.
+    """
+    orbits = site_orbits(structure, finder=finder, symprec=symprec)
+    rows = np.asarray(function(structure, orbits.representatives))
+    if rows.ndim == 0 or len(rows) != len(orbits):
+        raise StructureError(
+            f"the function returned an array of shape {rows.shape} for {len(orbits)} sites: it must return one row per site"
+        )
+    return rows[orbits.orbit_of_site]
+
+
+def _site_kinds(cell: Cell) -> list[int]:
+    """An integer per site that is equal where the occupants are."""
+    kinds = cell.atomic_numbers.tolist()
+    index: dict[tuple[tuple[int, float], ...], int] = {}
+    for site, content in cell.occupancies.items():
+        kinds[site] = index.setdefault(tuple(sorted(content.items())), 1000 + len(index))
+    return kinds
+
+
+def _moyopy_orbits(cell: Cell, symprec: float) -> Orbits:
+    import moyopy
+
+    try:
+        found = moyopy.MoyoDataset(
+            moyopy.Cell(cell.lattice.tolist(), cell.frac_coords.tolist(), _site_kinds(cell)), symprec=symprec
+        )
+    except ValueError as error:
+        raise SymmetryError(
+            f"moyopy found no symmetry at symprec={symprec:g} Å ({error}): check for sites closer than that, "
+            "or choose another tolerance"
+        ) from None
+    return Orbits(
+        labels=np.asarray(found.orbits, dtype=np.int64),
+        space_group=found.number,
+        symbol=moyopy.SpaceGroupType(found.number).hm_short,
+        wyckoffs=tuple(found.wyckoffs),
+    )
+
+
+def _spglib_orbits(cell: Cell, symprec: float, angle_tolerance: float) -> Orbits:
+    spglib = load_optional("spglib", "seitz[spglib]")
+    try:
+        found = spglib.get_symmetry_dataset(
+            (cell.lattice, cell.frac_coords, _site_kinds(cell)), symprec=symprec, angle_tolerance=angle_tolerance
+        )
+    except spglib.SpglibError as error:
+        raise SymmetryError(f"spglib found no symmetry at symprec={symprec:g} Å: {error}") from None
+    if found is None:
+        raise SymmetryError(f"spglib found no symmetry at symprec={symprec:g} Å: choose another tolerance")
+    return Orbits(
+        labels=np.asarray(found.equivalent_atoms, dtype=np.int64),
+        space_group=int(found.number),
+        symbol=str(found.international),
+        wyckoffs=tuple(found.wyckoffs),
+    )
