@@ -96,6 +96,7 @@ Lattice::Lattice(const double* rows) {
     if (norm2(b.v[2]) >= norm2(b.v[1]) || norm2(b.v[2]) >= before * kShorter) break;
   }
   b.sort();
+  b.swap(0, 2);
   volume = dot(b.v[0], cross(b.v[1], b.v[2]));
   if (volume < 0.0) {
     b.v[0] = -1.0 * b.v[0];
@@ -109,6 +110,15 @@ Lattice::Lattice(const double* rows) {
     reciprocal[i] = (1.0 / volume) * cross(basis[(i + 1) % 3], basis[(i + 2) % 3]);
     height[i] = 1.0 / std::sqrt(norm2(reciprocal[i]));
   }
+  const Vec3 normal = height[0] * reciprocal[0];
+  l22 = std::sqrt(norm2(basis[2]));
+  const Vec3 along = (1.0 / l22) * basis[2];
+  const Vec3 across = cross(along, normal);
+  l00 = height[0];
+  l10 = dot(basis[0], across);
+  l20 = dot(basis[0], along);
+  l11 = dot(basis[1], across);
+  l21 = dot(basis[1], along);
 }
 
 Vec3 Lattice::reduced_fractional(const double* f) const {

@@ -8,10 +8,20 @@ namespace {
 
 constexpr std::size_t kBinned = 128;  // from this many sites on, bins beat walking over all atoms
 constexpr double kMargin = 1e-9;      // ranges are widened by this: a candidate too many costs nothing
+constexpr double kWider = 1.0 + kMargin;
+constexpr double kBallGrowth = 2.0;   // of the radius, while looking for the atom nearest to a point
+constexpr double kBinSize = 1.2;      // in units of the spacing: about two atoms to a bin
 
 std::int64_t floor_int(double value) {
   const auto truncated = static_cast<std::int64_t>(value);
   return truncated - (static_cast<double>(truncated) > value ? 1 : 0);
+}
+
+// For image ranges, where |value| is small: the sum is positive, so truncation rounds down. The error of 2e-10 is
+// covered by the margin of the ranges.
+std::int32_t floor_small(double value) {
+  constexpr std::int32_t kOffset = 1 << 20;
+  return static_cast<std::int32_t>(value + kOffset) - kOffset;
 }
 
 std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
@@ -32,6 +42,7 @@ void Shell::sort() {
 
 Packing::Packing(const double* lattice_rows, const double* frac_coords, std::size_t n_sites)
     : lattice_(lattice_rows), spacing_(std::cbrt(lattice_.volume / static_cast<double>(n_sites))) {
+  reach_ = std::min({spacing_, 1.5 * std::sqrt(lattice_.l11 * lattice_.l22), 2.0 * lattice_.l22});
   wrapped_.resize(n_sites);
   wrap_.resize(n_sites);
   for (std::size_t i = 0; i < n_sites; ++i) {
@@ -57,7 +68,7 @@ Packing::Packing(const double* lattice_rows, const double* frac_coords, std::siz
 void Packing::build_bins() {
   const std::size_t n = wrapped_.size();
   for (int c = 0; c < 3; ++c) {
-    const double wanted = lattice_.height[c] / spacing_;
+    const double wanted = lattice_.height[c] / (kBinSize * spacing_);
     n_bins_[c] = std::clamp<std::int64_t>(floor_int(wanted), 1, static_cast<std::int64_t>(n));
   }
   const auto total = static_cast<std::size_t>(n_bins_[0] * n_bins_[1] * n_bins_[2]);
@@ -105,66 +116,163 @@ void Packing::gather_images(std::size_t site, double inner2, double outer, Shell
   const std::size_t n = wrapped_.size();
   for (std::size_t j = 0; j < n; ++j) {
     const Vec3 f = wrapped_[j] - centre;
-    const std::int64_t lo0 = -floor_int(reach.x + f.x), hi0 = floor_int(reach.x - f.x);
-    const std::int64_t lo1 = -floor_int(reach.y + f.y), hi1 = floor_int(reach.y - f.y);
-    const std::int64_t lo2 = -floor_int(reach.z + f.z), hi2 = floor_int(reach.z - f.z);
-    for (std::int64_t k0 = lo0; k0 <= hi0; ++k0) {
-      const Vec3 along0 = (f.x + static_cast<double>(k0)) * a;
-      for (std::int64_t k1 = lo1; k1 <= hi1; ++k1) {
-        const Vec3 along1 = along0 + (f.y + static_cast<double>(k1)) * b;
-        for (std::int64_t k2 = lo2; k2 <= hi2; ++k2) {
-          const Vec3 to = along1 + (f.z + static_cast<double>(k2)) * c;
+    const std::int32_t lo0 = -floor_small(reach.x + f.x), hi0 = floor_small(reach.x - f.x);
+    const std::int32_t lo1 = -floor_small(reach.y + f.y), hi1 = floor_small(reach.y - f.y);
+    const std::int32_t lo2 = -floor_small(reach.z + f.z), hi2 = floor_small(reach.z - f.z);
+    for (std::int32_t k0 = lo0; k0 <= hi0; ++k0) {
+      const Vec3 along0 = (f.x + k0) * a;
+      for (std::int32_t k1 = lo1; k1 <= hi1; ++k1) {
+        const Vec3 along1 = along0 + (f.y + k1) * b;
+        for (std::int32_t k2 = lo2; k2 <= hi2; ++k2) {
+          const Vec3 to = along1 + (f.z + k2) * c;
           const double d2 = norm2(to);
           if (d2 > outer2 || d2 <= inner2 || (j == site && k0 == 0 && k1 == 0 && k2 == 0)) continue;
-          shell.candidates.push_back({to, d2, static_cast<std::int32_t>(j),
-                                      {static_cast<std::int32_t>(k0), static_cast<std::int32_t>(k1),
-                                       static_cast<std::int32_t>(k2)}});
+          shell.candidates.push_back({to, d2, static_cast<std::int32_t>(j), {k0, k1, k2}});
         }
       }
     }
   }
 }
 
-void Packing::gather_row(std::size_t first, std::size_t last, const Vec3& shift, const Image& image, std::size_t site,
-                         double inner2, double outer2, Shell& shell) const {
-  for (std::size_t slot = first; slot < last; ++slot) {
-    const Vec3 to = sorted_position_[slot] + shift;
-    const double d2 = norm2(to);
-    if (d2 > outer2 || d2 <= inner2) continue;
-    const std::int32_t j = sorted_site_[slot];
-    if (static_cast<std::size_t>(j) == site && image == Image{0, 0, 0}) continue;
-    shell.candidates.push_back({to, d2, j, image});
+// Rows of bins that may hold points within sqrt(square) of a centre (reduced fractional coordinates), from the centre
+// outwards: visit(first slot, last slot, image) may lower `square` on the way. Bins outside [0, n_bins) are images.
+template <class Visit>
+void Packing::visit_rows(const Vec3& centre, const double& square, Visit&& visit) const {
+  const Lattice& l = lattice_;
+  const auto m0 = static_cast<double>(n_bins_[0]), m1 = static_cast<double>(n_bins_[1]);
+  const auto m2 = static_cast<double>(n_bins_[2]);
+  // What is left of the squared radius for a point whose next coordinate lies in [lo, hi]; negative: none.
+  const auto left = [](double whole, double lo, double hi) {
+    const double nearest = lo > 0.0 ? lo : (hi < 0.0 ? hi : 0.0);
+    return whole - nearest * nearest;
+  };
+  const auto both_ways = [](std::int64_t middle, auto&& body) {
+    for (std::int64_t u = middle; body(u);) ++u;
+    for (std::int64_t u = middle - 1; body(u);) --u;
+  };
+  both_ways(floor_int(centre.x * m0), [&](std::int64_t u0) {
+    const double d0 = static_cast<double>(u0) / m0 - centre.x, e0 = d0 + 1.0 / m0;
+    if (left(square * kWider, d0 * l.l00, e0 * l.l00) < 0.0) return false;
+    const std::int64_t k0 = floor_div(u0, n_bins_[0]);
+    const auto slab = static_cast<std::size_t>((u0 - k0 * n_bins_[0]) * n_bins_[1] * n_bins_[2]);
+    if (bin_start_[slab] == bin_start_[slab + static_cast<std::size_t>(n_bins_[1] * n_bins_[2])]) return true;  // void
+    const double lo1 = std::min(d0 * l.l10, e0 * l.l10), hi1 = std::max(d0 * l.l10, e0 * l.l10);
+    const double lo2 = std::min(d0 * l.l20, e0 * l.l20), hi2 = std::max(d0 * l.l20, e0 * l.l20);
+    both_ways(floor_int((centre.y - 0.5 * (lo1 + hi1) / l.l11) * m1), [&](std::int64_t u1) {
+      const double d1 = static_cast<double>(u1) / m1 - centre.y, e1 = d1 + 1.0 / m1;
+      const auto left1 = [&] {
+        return left(left(square * kWider, d0 * l.l00, e0 * l.l00), d1 * l.l11 + lo1, e1 * l.l11 + hi1);
+      };
+      if (left1() < 0.0) return false;
+      const double shift_lo = lo2 + std::min(d1 * l.l21, e1 * l.l21);
+      const double shift_hi = hi2 + std::max(d1 * l.l21, e1 * l.l21);
+      const std::int64_t k1 = floor_div(u1, n_bins_[1]);
+      const std::size_t row = slab + static_cast<std::size_t>((u1 - k1 * n_bins_[1]) * n_bins_[2]);
+      both_ways(floor_int(centre.z - 0.5 * (shift_lo + shift_hi) / l.l22), [&](std::int64_t k2) {
+        const double reach = std::sqrt(std::max(left1(), 0.0));
+        const std::int64_t first = floor_int((centre.z - (reach + shift_hi) / l.l22) * m2 - kMargin);
+        const std::int64_t last = floor_int((centre.z + (reach - shift_lo) / l.l22) * m2 + kMargin);
+        const std::int64_t from = std::max<std::int64_t>(first - k2 * n_bins_[2], 0);
+        const std::int64_t to = std::min<std::int64_t>(last - k2 * n_bins_[2], n_bins_[2] - 1);
+        if (from > to) return false;
+        visit(bin_start_[row + static_cast<std::size_t>(from)], bin_start_[row + static_cast<std::size_t>(to) + 1],
+              Image{static_cast<std::int32_t>(k0), static_cast<std::int32_t>(k1), static_cast<std::int32_t>(k2)});
+        return true;
+      });
+      return true;
+    });
+    return true;
+  });
+}
+
+void Packing::gather_bins(std::size_t site, double inner2, double outer, Shell& shell) const {
+  const double outer2 = outer * outer;
+  const Vec3 position = lattice_.cartesian(wrapped_[site]);
+  visit_rows(wrapped_[site], outer2, [&](std::size_t first, std::size_t last, const Image& image) {
+    const bool home = image == Image{0, 0, 0};
+    const Vec3 shift = translation(image) - position;
+    for (std::size_t slot = first; slot < last; ++slot) {
+      const Vec3 to = sorted_position_[slot] + shift;
+      const double d2 = norm2(to);
+      if (d2 > outer2 || d2 <= inner2) continue;
+      const std::int32_t j = sorted_site_[slot];
+      if (home && static_cast<std::size_t>(j) == site) continue;
+      shell.candidates.push_back({to, d2, j, image});
+    }
+  });
+}
+
+namespace {
+
+// Integers from the one nearest to -offset outwards: visit(k) until it returns false.
+template <class Visit>
+void outwards(double offset, Visit&& visit) {
+  const double first = std::round(-offset);
+  const double side = -offset >= first ? 1.0 : -1.0;  // the second nearest lies there
+  if (!visit(first)) return;
+  for (double step = 1.0;; step += 1.0) {
+    if (!visit(first + side * step) || !visit(first - side * step)) return;
   }
 }
 
-// Many sites: the bins that the sphere's bounding box touches, row by row; bins outside [0, n_bins) are images.
-void Packing::gather_bins(std::size_t site, double inner2, double outer, Shell& shell) const {
-  const double outer2 = outer * outer;
-  const Vec3 centre = wrapped_[site];
-  const Vec3 position = lattice_.cartesian(centre);
-  const std::array<double, 3> f{centre.x, centre.y, centre.z};
-  std::array<std::int64_t, 3> lo{}, hi{};
-  for (int c = 0; c < 3; ++c) {
-    const double reach = outer / lattice_.height[c] + kMargin;
-    lo[c] = floor_int((f[c] - reach) * static_cast<double>(n_bins_[c]));
-    hi[c] = floor_int((f[c] + reach) * static_cast<double>(n_bins_[c]));
-  }
-  for (std::int64_t u0 = lo[0]; u0 <= hi[0]; ++u0) {
-    const std::int64_t k0 = floor_div(u0, n_bins_[0]), b0 = u0 - k0 * n_bins_[0];
-    for (std::int64_t u1 = lo[1]; u1 <= hi[1]; ++u1) {
-      const std::int64_t k1 = floor_div(u1, n_bins_[1]), b1 = u1 - k1 * n_bins_[1];
-      const auto row = static_cast<std::size_t>((b0 * n_bins_[1] + b1) * n_bins_[2]);
-      for (std::int64_t k2 = floor_div(lo[2], n_bins_[2]); k2 * n_bins_[2] <= hi[2]; ++k2) {
-        const std::int64_t from = std::max<std::int64_t>(lo[2] - k2 * n_bins_[2], 0);
-        const std::int64_t to = std::min<std::int64_t>(hi[2] - k2 * n_bins_[2], n_bins_[2] - 1);
-        const Vec3 shift =
-            lattice_.cartesian({static_cast<double>(k0), static_cast<double>(k1), static_cast<double>(k2)}) - position;
-        gather_row(bin_start_[row + static_cast<std::size_t>(from)], bin_start_[row + static_cast<std::size_t>(to) + 1],
-                   shift,
-                   {static_cast<std::int32_t>(k0), static_cast<std::int32_t>(k1), static_cast<std::int32_t>(k2)}, site,
-                   inner2, outer2, shell);
-      }
+}  // namespace
+
+// The image of one atom that is nearest to a point, `offset` (reduced fractional) away from it, if within
+// sqrt(best): visit(image) and smaller `best`, every time a nearer one is found. Planes, rows and points are taken from
+// the middle outwards, so that hardly more than the answer is looked at (Schnorr & Euchner, Math. Program. 66, 181,
+// 1994).
+template <class Visit>
+void Packing::nearest_image(const Vec3& offset, double& best, Visit&& visit) const {
+  const Lattice& l = lattice_;
+  outwards(offset.x, [&](double k0) {
+    const double f0 = offset.x + k0, x0 = f0 * l.l00, left0 = x0 * x0;
+    if (left0 >= best) return false;
+    outwards(offset.y + f0 * l.l10 / l.l11, [&](double k1) {
+      const double f1 = offset.y + k1, x1 = f0 * l.l10 + f1 * l.l11, left1 = left0 + x1 * x1;
+      if (left1 >= best) return false;
+      outwards(offset.z + (f0 * l.l20 + f1 * l.l21) / l.l22, [&](double k2) {
+        const double x2 = f0 * l.l20 + f1 * l.l21 + (offset.z + k2) * l.l22;
+        if (left1 + x2 * x2 >= best) return false;
+        visit(Image{static_cast<std::int32_t>(k0), static_cast<std::int32_t>(k1), static_cast<std::int32_t>(k2)});
+        return true;
+      });
+      return true;
+    });
+    return true;
+  });
+}
+
+bool Packing::nearest_to(std::size_t site, const Vec3& point, double margin, Candidate& found) const {
+  const double limit = std::max(std::sqrt(norm2(point)) - margin, 0.0);
+  const Vec3 position = lattice_.cartesian(wrapped_[site]);
+  const Vec3 centre = wrapped_[site] + lattice_.fractional(point);
+  double best = limit * limit;
+  bool any = false;
+  const auto consider = [&](const Vec3& to, std::size_t j, const Image& image) {
+    const double d2 = norm2(to - point);
+    if (d2 >= best || (j == site && image == Image{0, 0, 0})) return;
+    best = d2;
+    found = {to, norm2(to), static_cast<std::int32_t>(j), image};
+    any = true;
+  };
+  if (sorted_site_.empty()) {
+    for (std::size_t j = 0; j < wrapped_.size(); ++j) {
+      const Vec3 home = lattice_.cartesian(wrapped_[j] - wrapped_[site]);
+      nearest_image(wrapped_[j] - centre, best,
+                    [&](const Image& image) { consider(home + translation(image), j, image); });
     }
+    return any;
+  }
+  // From the point outwards, so that a dense neighbourhood is left at once.
+  for (double radius = std::min(reach_, limit);; radius = std::min(kBallGrowth * radius, limit)) {
+    best = radius * radius;
+    visit_rows(centre, best, [&](std::size_t first, std::size_t last, const Image& image) {
+      const Vec3 shift = translation(image) - position;
+      for (std::size_t slot = first; slot < last; ++slot) {
+        consider(sorted_position_[slot] + shift, static_cast<std::size_t>(sorted_site_[slot]), image);
+      }
+    });
+    if (any || radius >= limit) return any;
   }
 }
 

@@ -37,6 +37,7 @@ class Packing {
   const Lattice& lattice() const { return lattice_; }
   std::size_t size() const { return wrapped_.size(); }
   double spacing() const { return spacing_; }  // (V/n)^(1/3)
+  double reach() const { return reach_; }      // where neighbours begin: the spacing, less in needles and sheets
 
   // Sites in an order that keeps neighbours close in memory.
   std::size_t site_at(std::size_t rank) const { return sorted_site_.empty() ? rank : sorted_site_[rank]; }
@@ -44,18 +45,29 @@ class Packing {
   // All atoms with inner < distance <= outer, unsorted, the site itself excluded.
   void gather(std::size_t site, double inner, double outer, Shell& shell) const;
 
+  // The atom nearest to a point given relative to a site, among those nearer to it than the site itself by more than
+  // `margin`. False if there is none.
+  bool nearest_to(std::size_t site, const Vec3& point, double margin, Candidate& found) const;
+
   // The translation of a candidate (or of a lattice vector, neighbour == site) in the input's own terms.
   Image input_image(std::size_t site, std::size_t neighbour, const Image& reduced) const;
 
  private:
   void gather_images(std::size_t site, double inner2, double outer, Shell& shell) const;
   void gather_bins(std::size_t site, double inner2, double outer, Shell& shell) const;
-  void gather_row(std::size_t first, std::size_t last, const Vec3& shift, const Image& image, std::size_t site,
-                  double inner2, double outer2, Shell& shell) const;
+  template <class Visit>
+  void nearest_image(const Vec3& offset, double& best, Visit&& visit) const;
+  template <class Visit>
+  void visit_rows(const Vec3& centre, const double& square, Visit&& visit) const;
+  Vec3 translation(const Image& image) const {
+    return lattice_.cartesian({static_cast<double>(image[0]), static_cast<double>(image[1]),
+                               static_cast<double>(image[2])});
+  }
   void build_bins();
 
   Lattice lattice_;
   double spacing_;
+  double reach_ = 0.0;
   std::vector<Vec3> wrapped_;                      // reduced fractional coordinates in [0, 1)
   std::vector<std::array<std::int64_t, 3>> wrap_;  // lattice vectors taken off by wrapping
   // Bins, only for many sites: atoms sorted by bin, the last axis fastest, so that a row of bins is contiguous.

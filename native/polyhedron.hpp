@@ -72,6 +72,10 @@ class Polyhedron {
   Vec3 vertex(std::size_t v) const { return {x_[v], y_[v], z_[v]}; }
   const std::vector<Plane>& planes() const { return planes_; }
 
+  // The farthest vertex beyond a distance that is not settled; n_vertices() if there is none.
+  std::size_t farthest_unsettled(double beyond2) const;
+  void settle(std::size_t vertex) { settled_[vertex] = 1; }  // no atom cuts it off: it is a vertex of the cell
+
   // Euler's relation for a polyhedron with three edges at every vertex.
   bool is_closed();
 
@@ -85,7 +89,7 @@ class Polyhedron {
   };
   using Triple = std::array<std::uint32_t, 3>;
 
-  bool find_new_vertices(double limit, std::size_t plane);
+  bool find_new_vertices(double limit);
   void put_vertex(std::size_t slot, const Vec3& position, const Triple& triple);
   void replace_outside(std::size_t plane);
   void update_radius();
@@ -93,6 +97,7 @@ class Polyhedron {
   Edges edges_;
   std::vector<double> x_, y_, z_;
   std::vector<Triple> triple_;
+  std::vector<std::uint8_t> settled_;
   std::vector<Plane> planes_;
   std::vector<double> depth_;           // signed distance of each vertex to the current plane, times |normal|
   std::vector<std::uint32_t> outside_;  // vertices to remove, ascending
@@ -106,7 +111,7 @@ template <class Edges>
 void Polyhedron<Edges>::start(const std::array<Vec3, 3>& basis, const std::array<Vec3, 3>& reciprocal,
                               std::int32_t site) {
   edges_.clear();
-  x_.clear(), y_.clear(), z_.clear(), triple_.clear(), planes_.clear();
+  x_.clear(), y_.clear(), z_.clear(), triple_.clear(), settled_.clear(), planes_.clear();
   entered_.assign(6, 0), left_.assign(6, 0);
   n_cuts_ = 0;
   for (int axis = 0; axis < 3; ++axis) {
@@ -137,9 +142,11 @@ void Polyhedron<Edges>::put_vertex(std::size_t slot, const Vec3& position, const
   if (slot == x_.size()) {
     x_.push_back(position.x), y_.push_back(position.y), z_.push_back(position.z);
     triple_.push_back(triple);
+    settled_.push_back(0);
   } else {
     x_[slot] = position.x, y_[slot] = position.y, z_[slot] = position.z;
     triple_[slot] = triple;
+    settled_[slot] = 0;
   }
   for (int e = 0; e < 3; ++e) {
     edges_.set(triple[e], triple[(e + 1) % 3], slot);
@@ -155,6 +162,19 @@ void Polyhedron<Edges>::update_radius() {
     largest = r2 > largest ? r2 : largest;
   }
   radius2_ = largest;
+}
+
+template <class Edges>
+std::size_t Polyhedron<Edges>::farthest_unsettled(double beyond2) const {
+  std::size_t found = x_.size();
+  for (std::size_t v = 0; v < x_.size(); ++v) {
+    const double r2 = norm2(vertex(v));
+    if (r2 > beyond2 && !settled_[v]) {
+      beyond2 = r2;
+      found = v;
+    }
+  }
+  return found;
 }
 
 template <class Edges>
@@ -179,7 +199,7 @@ Cut Polyhedron<Edges>::cut(const Plane& plane, double tolerance) {
   const std::size_t index = planes_.size();
   planes_.push_back(plane);
   entered_.push_back(0), left_.push_back(0);
-  if (!find_new_vertices(limit, index)) return Cut::inconsistent;
+  if (!find_new_vertices(limit)) return Cut::inconsistent;
   replace_outside(index);
   update_radius();
   return Cut::made;
@@ -188,7 +208,7 @@ Cut Polyhedron<Edges>::cut(const Plane& plane, double tolerance) {
 // One new vertex for each edge that crosses the plane. Rounding can make the outside part fall to pieces; then some
 // face is entered twice, and the caller starts the cell again with another tolerance.
 template <class Edges>
-bool Polyhedron<Edges>::find_new_vertices(double limit, std::size_t plane) {
+bool Polyhedron<Edges>::find_new_vertices(double limit) {
   new_.clear();
   ++n_cuts_;
   for (const std::uint32_t v : outside_) {
@@ -205,7 +225,7 @@ bool Polyhedron<Edges>::find_new_vertices(double limit, std::size_t plane) {
       new_.push_back({from + t * (vertex(v) - from), a, b});
     }
   }
-  return new_.size() >= 3 && plane < Edges::max_planes;
+  return new_.size() >= 3;
 }
 
 template <class Edges>
@@ -219,8 +239,11 @@ void Polyhedron<Edges>::replace_outside(std::size_t plane) {
   while (outside_.size() > used) {  // holes left: fill each with the last vertex, from the back
     const std::size_t hole = outside_.back(), last = x_.size() - 1;
     outside_.pop_back();
-    if (hole != last) put_vertex(hole, vertex(last), triple_[last]);
-    x_.pop_back(), y_.pop_back(), z_.pop_back(), triple_.pop_back();
+    if (hole != last) {
+      put_vertex(hole, vertex(last), triple_[last]);
+      settled_[hole] = settled_[last];
+    }
+    x_.pop_back(), y_.pop_back(), z_.pop_back(), triple_.pop_back(), settled_.pop_back();
   }
 }
 

@@ -5,11 +5,11 @@
 namespace seitz {
 namespace {
 
-// In units of (V/n)^(1/3). The first holds 18 to 38 atoms, which suffices for dense crystals.
+// In units of Packing::reach(). The first shell holds 18 to 38 atoms, which suffices for dense crystals.
 constexpr double kFirstShell = 1.9;
-constexpr double kTolerance = 1e-9;
-
 constexpr double kShellGrowth = 1.3;
+constexpr double kLastShell = 3.3;  // farther out, voids are searched vertex by vertex
+constexpr double kTolerance = 1e-11;  // of the spacing (V/n)^(1/3)
 constexpr double kToleranceGrowth = 7.3;
 constexpr int kAttempts = 8;
 constexpr double kNoArea = 1e-12;  // of the cell's surface
@@ -25,7 +25,7 @@ Cut CellBuilder::carve(const Packing& packing, std::size_t site, double toleranc
                        Status& status) {
   const Lattice& lattice = packing.lattice();
   cell.start(lattice.basis, lattice.reciprocal, static_cast<std::int32_t>(site));
-  double inner = 0.0, outer = kFirstShell * packing.spacing();
+  double inner = 0.0, outer = kFirstShell * packing.reach();
   for (;;) {
     shell_.clear();
     packing.gather(site, inner, outer, shell_);
@@ -42,8 +42,31 @@ Cut CellBuilder::carve(const Packing& packing, std::size_t site, double toleranc
     }
     const double needed = 2.0 * std::sqrt(kSortSlack * cell.radius2());
     if (outer >= needed) return Cut::made;
+    if (outer >= kLastShell * packing.reach()) return settle_far_vertices(packing, site, outer, tolerance, cell);
     inner = outer;
     outer = std::min(kShellGrowth * outer, needed);
+  }
+}
+
+// Beside voids a few vertices lie far out, and the sphere that could hold their cutters holds thousands of atoms. But
+// only an atom inside the sphere around a vertex that passes through the site can cut this vertex off, and in the end
+// that sphere is empty: so ask for the atom nearest to the vertex, cut, and go on until no vertex is left to ask for.
+template <class Edges>
+Cut CellBuilder::settle_far_vertices(const Packing& packing, std::size_t site, double searched, double tolerance,
+                                     Polyhedron<Edges>& cell) {
+  for (;;) {
+    const std::size_t vertex = cell.farthest_unsettled(0.25 * searched * searched);
+    if (vertex == cell.n_vertices()) return Cut::made;
+    Candidate atom;
+    // An atom at p that is nearer to the vertex v by m cuts m |v| / |p| deep, and |p| is beyond what was searched.
+    const double margin = 0.25 * tolerance * searched / std::sqrt(norm2(cell.vertex(vertex)));
+    if (!packing.nearest_to(site, cell.vertex(vertex), margin, atom)) {
+      cell.settle(vertex);
+      continue;
+    }
+    const Cut cut = cell.cut({atom.to, atom.distance2, atom.site, atom.image}, tolerance);
+    if (cut == Cut::inconsistent || cut == Cut::full) return cut;
+    if (cut == Cut::missed) cell.settle(vertex);
   }
 }
 
@@ -63,7 +86,7 @@ void CellBuilder::collect(const Polyhedron<Edges>& cell, std::vector<Face>& face
 
 Status CellBuilder::build(const Packing& packing, std::size_t site, std::vector<Face>& faces) {
   Status status;
-  const auto& shortest = packing.lattice().basis[0];
+  const auto& shortest = packing.lattice().basis[2];
   if (norm2(shortest) < kOverlap * kOverlap) {
     return {Failure::overlap, static_cast<std::int64_t>(site), static_cast<std::int64_t>(site)};
   }

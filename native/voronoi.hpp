@@ -42,6 +42,9 @@ class CellBuilder {
   template <class Edges>
   Cut carve(const Packing& packing, std::size_t site, double tolerance, Polyhedron<Edges>& cell, Status& status);
   template <class Edges>
+  static Cut settle_far_vertices(const Packing& packing, std::size_t site, double searched, double tolerance,
+                                 Polyhedron<Edges>& cell);
+  template <class Edges>
   void collect(const Polyhedron<Edges>& cell, std::vector<Face>& faces);
 
   Shell shell_;

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from .._typing import FloatArray, IndexArray
-from ..cell import Cell, OccupancyPolicy, SiteSpecies, build_cell
-from ..elements import MAX_Z
-from ..errors import ElementError, OccupancyError, ReadError, StructureError
+from seitz._typing import FloatArray, IndexArray
+from seitz.cell import Cell, OccupancyPolicy, SiteSpecies, build_cell, format_occupants
+from seitz.elements import MAX_Z
+from seitz.errors import ElementError, OccupancyError, ReadError, StructureError
+
 from .coincidence import coincident
 from .records import Record, built_record
 
@@ -19,6 +21,10 @@ _COORDINATE = "_atom_site_fract_x"
 _SAME_POSITION = 0.01  # Å: atoms closer than this share a site
 _CELL_MISFIT = 0.005  # relative, of the metric against the space group
 _MAX_SITES = 2_000_000
+_OVERFULL = 1.01  # sum of occupancies; files round to two decimals
+_FULL = 1e-6
+_MAX_VERDICTS = 256
+_VERDICTS: dict[tuple[Any, ...], tuple[str, ...]] = {}
 _MAGNETIC = ("_space_group_symop_magn_operation.xyz", "_space_group_symop.magn_operation_xyz")
 _CELL_TAGS = (
     "_cell_length_a", "_cell_length_b", "_cell_length_c",
@@ -27,13 +33,18 @@ _CELL_TAGS = (
 
 
 def parse(text: str, stem: str, source: str, occupancy: OccupancyPolicy) -> Iterator[Record]:
-    """One record for each block with coordinates; its name is part of the identifier if there are several."""
+    """One record for each block with coordinates; its name is part of the identifier if there are several.
+
+    Listed operations decide over symbols. Where only a symbol is given and the group has two origins or two
+    settings, its suffix (``:1``, ``:2``, ``:H``, ``:R``) decides, or else origin 2 and the fit of the angles.
+    """
     import gemmi
 
     try:
         document = gemmi.cif.read_string(text)
     except (ValueError, RuntimeError) as error:
-        raise ReadError(f"no valid CIF: {error}") from None
+        reason = re.sub(r"^string:", "line ", str(error))
+        raise ReadError(f"no valid CIF: {reason}") from None
     blocks = [block for block in document if len(block.find_values(_COORDINATE))]
     if not blocks:
         raise ReadError(f"no block has fractional coordinates ({_COORDINATE})")
@@ -62,7 +73,113 @@ def _cell(block: Any, occupancy: OccupancyPolicy) -> Cell:
     coords %= 1.0
     leaders = coincident(coords, lattice, _SAME_POSITION)
     if leaders is None and min(occupancies) == 1.0:
-        return build_cell(lattice, coords, numbers, occupancy=occupancy)
+        return Cell(lattice, coords, np.array(numbers))
     if leaders is None:
         leaders = np.arange(len(sites))
     return _shared_cell(lattice, coords, leaders, sites, occupancy)
+
+
+def _check_block(block: Any) -> None:
+    missing = [tag for tag in _CELL_TAGS if block.find_value(tag) in (None, "?", ".")]
+    if missing:
+        raise ReadError(f"the cell is incomplete: no value for {', '.join(missing)}")
+    if any(len(block.find_values(tag)) for tag in _MAGNETIC):
+        raise ReadError(
+            "a magnetic CIF: its operations are not those of a space group; convert it to a plain CIF"
+        )
+
+
+def _check_symmetry(structure: Any) -> None:
+    """Refuse what gemmi would expand by guesswork: contradictions and symbols that leave the setting open."""
+    if structure.spacegroup is None and structure.spacegroup_number > 1 and not structure.symops:
+        structure.determine_and_set_spacegroup("N")  # else it would expand a bare number as P 1
+        group = structure.spacegroup
+        if group is None:
+            raise ReadError(f"there is no space group {structure.spacegroup_number}")
+        if group.xhm().endswith(":1"):
+            raise ReadError(
+                f"space group {structure.spacegroup_number} has two origins and the file names none: "
+                "add the symmetry operations, or a symbol with :1 or :2"
+            )
+    wrong = _contradictions(structure)
+    if wrong:
+        raise ReadError(f"the symmetry is contradictory: {'; '.join(wrong)[:300]}")
+    cell, group = structure.cell, structure.spacegroup
+    if not (cell.volume > 0 and min(cell.parameters) > 0 and max(cell.parameters[3:]) < 180):
+        raise StructureError(f"the cell lengths and angles span no volume: {cell.parameters}")
+    if group is not None and not cell.is_compatible_with_spacegroup(group, _CELL_MISFIT):
+        raise ReadError(f"the cell {cell.parameters} does not fit the space group {group.xhm()}")
+    expanded = len(structure.sites) * (len(cell.images) + 1)
+    if expanded > _MAX_SITES:
+        raise ReadError(f"up to {expanded:,} sites after expansion, more than {_MAX_SITES:,}")
+
+
+def _contradictions(structure: Any) -> tuple[str, ...]:
+    """What gemmi finds wrong between symbols, number and operations; remembered for later files."""
+    cell = structure.cell
+    key = (
+        structure.spacegroup_hm,
+        structure.spacegroup_hall,
+        structure.spacegroup_number,
+        tuple(structure.symops),
+        cell.alpha,  # with gamma, it tells the two settings of rhombohedral groups apart
+        cell.gamma,
+    )
+    verdict = _VERDICTS.get(key)
+    if verdict is None:
+        # A symbol that gemmi does not know (P2_1/c) is harmless where the operations are listed.
+        verdict = tuple(
+            message
+            for message in structure.check_spacegroup().splitlines()
+            if message and not (structure.symops and "not found in the table" in message)
+        )
+        if len(_VERDICTS) >= _MAX_VERDICTS:
+            _VERDICTS.clear()
+        _VERDICTS[key] = verdict
+    return verdict
+
+
+def _check_sites(sites: list[Any], coords: FloatArray, numbers: list[int], occupancies: list[float]) -> None:
+    """Errors that name the atom by its label, where the cell could only count it."""
+    if not sites:
+        raise StructureError("the block lists no atom")
+    if not (min(numbers) > 0 and max(numbers) <= MAX_Z):
+        site = next(site for site, z in zip(sites, numbers, strict=True) if not 0 < z <= MAX_Z)
+        raise ElementError(f"atom {site.label}: {site.type_symbol or site.label!r} is no element with data")
+    if not np.isfinite(coords).all():
+        site = sites[int(np.argmin(np.isfinite(coords).all(axis=1)))]
+        raise StructureError(f"atom {site.label}: a coordinate is missing or not finite")
+    if not (min(occupancies) > 0 and max(occupancies) <= _OVERFULL):
+        site = next(site for site in sites if not 0 < site.occ <= _OVERFULL)
+        raise OccupancyError(f"atom {site.label}: occupancy {site.occ:g} is not in (0, 1]")
+
+
+def _shared_cell(
+    lattice: FloatArray, coords: FloatArray, leaders: IndexArray, sites: list[Any], occupancy: OccupancyPolicy
+) -> Cell:
+    """Cell of partially occupied sites and of atoms that share a position."""
+    members: dict[int, list[Any]] = {}
+    for leader, site in zip(leaders.tolist(), sites, strict=True):
+        members.setdefault(leader, []).append(site)
+    species: list[SiteSpecies] = []
+    for atoms in members.values():
+        content: dict[int, float] = {}
+        for atom in atoms:
+            content[atom.element.atomic_number] = content.get(atom.element.atomic_number, 0.0) + atom.occ
+        labels = " and ".join(dict.fromkeys(atom.label for atom in atoms))
+        if sum(content.values()) > _OVERFULL:
+            raise OccupancyError(
+                f"{len(atoms)} atoms ({labels}) share one position and their occupancies sum to "
+                f"{sum(content.values()):g}: remove the surplus atoms"
+            )
+        if occupancy == "raise" and not _is_full(content):
+            raise OccupancyError(
+                f"atom {labels}: the site is partially occupied ({format_occupants(content)}). "
+                'Pass occupancy="average" to average the properties of the occupants, or order the structure'
+            )
+        species.append({z: min(amount, 1.0) for z, amount in content.items()})
+    return build_cell(lattice, coords[list(members)], species, occupancy=occupancy)
+
+
+def _is_full(content: dict[int, float]) -> bool:
+    return len(content) == 1 and min(content.values()) > 1.0 - _FULL

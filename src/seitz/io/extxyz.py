@@ -10,11 +10,12 @@ from itertools import islice
 
 import numpy as np
 
-from .._typing import FloatArray
-from ..adapters import fractional
-from ..cell import Cell, OccupancyPolicy, build_cell
-from ..elements import atomic_number
-from ..errors import ElementError, ReadError, StructureError
+from seitz._typing import FloatArray
+from seitz.adapters import fractional
+from seitz.cell import Cell, OccupancyPolicy
+from seitz.elements import atomic_number
+from seitz.errors import ElementError, ReadError, StructureError
+
 from .fields import number, positions
 from .records import Record, built_record, failed_record, printable
 from .streams import MAX_DOCUMENT_BYTES
@@ -43,11 +44,11 @@ class _Columns:
 def parse(lines: Iterator[bytes], stem: str, source: str, occupancy: OccupancyPolicy) -> Iterator[Record]:
     """Records of all frames; the source names the first line of the frame.
 
-    A frame is identified by ``id`` or ``material_id`` of its comment line, or else by the file name, with the number
-    of the frame (from 1) if there are several. ``Lattice`` holds the three vectors one after the other, in Å, flat or
-    as nested lists. All directions count as periodic, whatever ``pbc`` says.
+    A frame is identified by ``id`` or ``material_id`` of its comment line, or else by the file name, with the
+    number of the frame (from 1) if there are several. ``Lattice`` holds the three vectors one after another,
+    in Å, flat or as nested lists. All directions count as periodic, whatever ``pbc`` says.
     """
-    frames = _frames(lines, stem, source, occupancy)
+    frames = _frames(lines, stem, source)
     first = next(frames, None)
     if first is None:
         return
@@ -64,7 +65,7 @@ def parse(lines: Iterator[bytes], stem: str, source: str, occupancy: OccupancyPo
     yield from frames
 
 
-def _frames(lines: Iterator[bytes], stem: str, source: str, occupancy: OccupancyPolicy) -> Iterator[Record]:
+def _frames(lines: Iterator[bytes], stem: str, source: str) -> Iterator[Record]:
     line = 0
     frame = 0
     for start in lines:
@@ -76,7 +77,9 @@ def _frames(lines: Iterator[bytes], stem: str, source: str, occupancy: Occupancy
         identifier, place = f"{stem}:{frame}", f"{source}:{line} (frame {frame})"
         if len(words) > 1 or not words[0].isdigit() or len(words[0]) > 18:
             shown = printable(decode_line(start).strip()[:60])
-            error = ReadError(f"a number of atoms expected, found {shown!r}; nothing after this line was read")
+            error = ReadError(
+                f"a number of atoms expected, found {shown!r}; nothing after this line was read"
+            )
             yield failed_record(identifier, place, error)
             return
         n_sites = int(words[0])
@@ -88,7 +91,7 @@ def _frames(lines: Iterator[bytes], stem: str, source: str, occupancy: Occupancy
             error = ReadError(f"cut short: {n_sites} atoms announced, but only {len(atoms)} lines follow")
             yield failed_record(identifier, place, error)
             return
-        yield built_record(identifier, place, partial(_cell, info, atoms, line + 2, occupancy))
+        yield built_record(identifier, place, partial(_cell, info, atoms, line + 2))
         line += 1 + n_sites
 
 
@@ -107,7 +110,7 @@ def _take(lines: Iterator[bytes], count: int) -> list[bytes]:
     return taken
 
 
-def _cell(info: Mapping[str, str], atoms: list[bytes], first_line: int, occupancy: OccupancyPolicy) -> Cell:
+def _cell(info: Mapping[str, str], atoms: list[bytes], first_line: int) -> Cell:
     lattice = _lattice(info)
     columns = _columns(info.get("properties", _DEFAULT_PROPERTIES))
     text = decode_line(b"".join(atoms))
@@ -122,7 +125,7 @@ def _cell(info: Mapping[str, str], atoms: list[bytes], first_line: int, occupanc
             raise ReadError(f"{describe(index)}: {width} columns announced, found {' '.join(row)[:60]!r}")
     coords = positions(rows, columns.position, describe, plain="_" not in text)
     numbers = _atomic_numbers([row[columns.species] for row in rows], describe)
-    return build_cell(lattice, fractional(lattice, coords), numbers, occupancy=occupancy)
+    return Cell(lattice, fractional(lattice, coords), np.array(numbers))
 
 
 def _atomic_numbers(labels: list[str], describe: Callable[[int], str]) -> list[int]:

@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .._typing import FloatArray
-from ..errors import ReadError
+from seitz._typing import FloatArray
+from seitz.errors import ReadError
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+|[+-]\d{3})?", re.ASCII)
-_EXPONENT = re.compile(r"(?<=[\d.])[dD]?(?=[+-])|[dD]")  # 1.0D+00, and 1.0-100 where three digits ate the letter
+_EXPONENT = re.compile(
+    r"(?<=[\d.])[dD]?(?=[+-])|[dD]"
+)  # 1.0D+00, and 1.0-100 where three digits ate the letter
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 
 

@@ -1,5 +1,8 @@
 """Which format a file has: by its name first, by what it begins with where the name says nothing."""
 
+# Called for every file of large folders, with names that may be undecodable: plain strings, no Path.
+# ruff: noqa: PTH119, PTH122
+
 from __future__ import annotations
 
 import os

@@ -7,32 +7,27 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from ..adapters import as_cell
-from ..cell import OccupancyPolicy
-from ..errors import ReadError, StructureError
+from seitz.adapters import as_cell
+from seitz.cell import OccupancyPolicy
+from seitz.errors import ReadError, StructureError
+
 from .extxyz import decode_line
 from .records import Record, built_record, failed_record, printable
 
 _IDENTIFIERS = ("id", "material_id")
+_STRUCTURE_KEYS = frozenset(("lattice", "lattice_vectors", "structure", "sites", "attributes"))
 _OTHER_RESOURCES = frozenset(("references", "info", "links", "calculations", "files", "trajectories"))
 
 
 def parse(text: str, stem: str, source: str, occupancy: OccupancyPolicy) -> Iterator[Record]:
     """Records of one JSON document: a structure, a list of them, or an OPTIMADE response."""
-    content = loads(text)
-    if isinstance(content, Mapping) and "data" in content and "lattice" not in content:
-        content = content["data"]
-    if not isinstance(content, list):
-        if not is_other_resource(content):
-            yield record_of(content, stem, source, occupancy)
-        return
-    for index, item in enumerate(content, start=1):
-        if not is_other_resource(item):
-            yield record_of(item, f"{stem}:{index}", f"{source} item {index}", occupancy)
+    yield from _records(loads(text), stem, source, occupancy)
 
 
-def parse_lines(lines: Iterator[bytes], stem: str, source: str, occupancy: OccupancyPolicy) -> Iterator[Record]:
-    """Records of a file with one JSON object per line; a bad line is one record with an error."""
+def parse_lines(
+    lines: Iterator[bytes], stem: str, source: str, occupancy: OccupancyPolicy
+) -> Iterator[Record]:
+    """Records of a file with one JSON document per line; a bad line is one record with an error."""
     for index, line in enumerate(lines, start=1):
         if line.isspace():
             continue
@@ -42,15 +37,28 @@ def parse_lines(lines: Iterator[bytes], stem: str, source: str, occupancy: Occup
         except ReadError as error:
             yield failed_record(identifier, place, error)
             continue
-        if not is_other_resource(content):
-            yield record_of(content, identifier, place, occupancy)
+        yield from _records(content, identifier, place, occupancy)
+
+
+def _records(content: Any, identifier: str, source: str, occupancy: OccupancyPolicy) -> Iterator[Record]:
+    if isinstance(content, Mapping) and "data" in content and not _STRUCTURE_KEYS.intersection(content):
+        content = content["data"]
+    if not isinstance(content, list):
+        if not _is_other_resource(content):
+            yield record_of(content, identifier, source, occupancy)
+        return
+    for index, item in enumerate(content, start=1):
+        if not _is_other_resource(item):
+            yield record_of(item, f"{identifier}:{index}", f"{source} item {index}", occupancy)
 
 
 def record_of(content: Any, identifier: str, source: str, occupancy: OccupancyPolicy) -> Record:
     """Record of one structure in a dictionary, under its own identifier if it has one."""
     if not isinstance(content, Mapping):
         shown = repr(content)[:60]
-        return failed_record(identifier, source, StructureError(f"an object with a structure expected, found {shown}"))
+        return failed_record(
+            identifier, source, StructureError(f"an object with a structure expected, found {shown}")
+        )
     for key in _IDENTIFIERS:
         own = content.get(key)
         if isinstance(own, str | int) and not isinstance(own, bool) and own != "":
@@ -59,11 +67,12 @@ def record_of(content: Any, identifier: str, source: str, occupancy: OccupancyPo
     return built_record(identifier, source, partial(as_cell, content, occupancy=occupancy))
 
 
-def is_other_resource(content: Any) -> bool:
+def _is_other_resource(content: Any) -> bool:
     """Whether this is a header line or another kind of resource of an OPTIMADE provider."""
-    if not isinstance(content, Mapping):
+    if not isinstance(content, Mapping) or "lattice" in content:
         return False
-    return "x-optimade" in content or ("lattice" not in content and content.get("type") in _OTHER_RESOURCES)
+    kind = content.get("type")
+    return "x-optimade" in content or (isinstance(kind, str) and kind in _OTHER_RESOURCES)
 
 
 def loads(text: str) -> Any:

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._typing import IndexArray
-from ..cell import Cell, OccupancyPolicy
-from ..errors import ReadError, SeitzError, StructureError
+from seitz._typing import IndexArray
+from seitz.cell import Cell, OccupancyPolicy
+from seitz.errors import ReadError, SeitzError, StructureError
+
 from .extxyz import decode_line
 from .jsonfile import loads, record_of
 from .records import Record, built_record, failed_record, printable
@@ -37,9 +38,9 @@ BoolArray = NDArray[np.bool_]
 def parse(stream: io.BufferedReader, stem: str, source: str, occupancy: OccupancyPolicy) -> Iterator[Record]:
     """Records of the rows of a table.
 
-    Columns ``lattice`` (9 numbers, flat or nested), ``frac_coords`` (flat or nested) and ``atomic_numbers``; or
-    ``structure`` with a dictionary or its JSON text; or those of another dictionary form. ``id`` or ``material_id``
-    identifies a row, or else its number (from 1).
+    Columns ``lattice`` (9 numbers, flat or nested), ``frac_coords`` (flat or nested) and ``atomic_numbers``;
+    or ``structure`` with a dictionary or its JSON text; or those of another dictionary form. ``id`` or
+    ``material_id`` identifies a row, or else its number (from 1).
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -65,7 +66,9 @@ def _seekable(stream: io.BufferedReader) -> Any:
     while piece := stream.read1(_BUFFER_BYTES):
         content.write(piece)
         if content.tell() > MAX_DOCUMENT_BYTES:
-            raise ReadError(f"more than {MAX_DOCUMENT_BYTES // 2**20} MiB compressed as a whole: decompress it first")
+            raise ReadError(
+                f"more than {MAX_DOCUMENT_BYTES // 2**20} MiB compressed as a whole: decompress it first"
+            )
     content.seek(0)
     return content
 
@@ -76,7 +79,9 @@ def _wanted(names: list[str]) -> list[str]:
     if "structure" in names:
         return [*keys, "structure"]
     if not any(name in names for name in _ESSENTIAL):
-        raise ReadError(f"no column holds structures ({', '.join(_ESSENTIAL)}); there are {', '.join(names)[:200]}")
+        raise ReadError(
+            f"no column holds structures ({', '.join(_ESSENTIAL)}); there are {', '.join(names)[:200]}"
+        )
     return keys + [name for name in (*_ARRAYS, *_OTHERS) if name in names]
 
 
@@ -95,7 +100,9 @@ def _batch_records(
 
 
 def _identifiers(batch: Any, names: list[str], first_row: int, stem: str) -> list[str]:
-    own = next((batch.column(name).to_pylist() for name in _IDENTIFIERS if name in names), [None] * batch.num_rows)
+    own = next(
+        (batch.column(name).to_pylist() for name in _IDENTIFIERS if name in names), [None] * batch.num_rows
+    )
     return [
         printable(str(value)) if isinstance(value, str | int) and value != "" else f"{stem}:{row}"
         for row, value in enumerate(own, start=first_row)

@@ -1,18 +1,23 @@
 """From paths, folders and glob patterns to files, in natural order."""
 
+# A million names: plain strings keep time and memory small.
+# ruff: noqa: PTH116, PTH118
+
 from __future__ import annotations
 
 import fnmatch
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from ..errors import ReadError
+from seitz.errors import ReadError
 
 _DIGITS = re.compile(r"0*(\d+)")
 _WILDCARD = re.compile(r"[*?[]")
-_SEPARATORS = tuple(filter(None, (os.sep, os.altsep)))
+_Visited = set[tuple[int, int]]  # device and inode of the folders listed so far
 
 
 def expand(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> Iterator[str]:
@@ -50,75 +55,90 @@ def _check(path: str) -> None:
 
 
 def _expand_one(path: str) -> Iterator[str]:
-    if Path(path).is_dir():
-        yield from _walk(path, set())
-    elif os.path.lexists(path):
-        yield path
-    else:
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):  # ValueError: a NUL in the name
+        if os.path.lexists(path):
+            yield path  # a broken link, or a folder without permission: opening it says why
+            return
         _check(path)
         yield from _matches(path)
+        return
+    if stat.S_ISDIR(mode):
+        yield from _walk(path, set())
+    else:
+        yield path
 
 
 def _matches(pattern: str) -> Iterator[str]:
-    """Files that match a pattern; folders that match are listed recursively unless ``**`` reaches their content."""
+    """Files that match a pattern; folders that match are listed recursively, unless ``**`` does so anyway."""
     parts = Path(pattern).parts
     first = next(i for i, part in enumerate(parts) if _WILDCARD.search(part))
-    base = os.path.join(*parts[:first]) if first else ""
-    return _match_parts(base, parts[first:], set(), "**" in parts)
+    return _match_below(os.path.join(*parts[:first]) if first else "", parts[first:], set())
 
 
-def _match_parts(folder: str, parts: tuple[str, ...], visited: set[tuple[int, int]], deep: bool) -> Iterator[str]:
-    part, rest = parts[0], parts[1:]
-    if part == "**":
-        for inner in _folders(folder, visited):
-            yield from _match_parts(inner, rest or ("*",), visited, deep)
+def _match_below(folder: str, parts: tuple[str, ...], visited: _Visited) -> Iterator[str]:
+    if parts[0] == "**":
+        prefix = len(os.path.join(folder, ""))
+        for path in _walk(folder, visited):
+            if _fits(Path(path[prefix:]).parts, parts):
+                yield path
         return
-    for name in _names(folder):
+    part, rest = parts[0], parts[1:]
+    try:
+        names, folders = _listing(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError:
+        yield folder  # as in _walk
+        return
+    for name in names:
         # A pattern that itself begins with a dot asks for hidden names.
         if not fnmatch.fnmatchcase(name, part) or (name.startswith(".") and not part.startswith(".")):
             continue
         path = os.path.join(folder, name)
-        is_folder = os.path.isdir(path)
-        if rest and is_folder:
-            yield from _match_parts(path, rest, visited, deep)
-        elif not rest and not is_folder:
-            yield path
-        elif not rest and not deep:
-            yield from _walk(path, visited)
-
-
-def _folders(folder: str, visited: set[tuple[int, int]]) -> Iterator[str]:
-    """A folder and all those below it, each once."""
-    if not _first_visit(folder, visited):
-        return
-    yield folder
-    for name in _names(folder):
-        path = os.path.join(folder, name)
-        if not name.startswith(".") and os.path.isdir(path):
-            yield from _folders(path, visited)
-
-
-def _walk(folder: str, visited: set[tuple[int, int]]) -> Iterator[str]:
-    if not _first_visit(folder, visited):
-        return
-    names = _names(folder)
-    if names is _UNREADABLE:
-        yield folder  # opening it as a file reports why it cannot be read
-    for name in names:
-        if name.startswith("."):
-            continue
-        path = os.path.join(folder, name)
-        if os.path.isdir(path):
-            yield from _walk(path, visited)
+        if name not in folders:
+            if not rest:
+                yield path
+        elif rest:
+            yield from _match_below(path, rest, visited)
         else:
+            yield from _walk(path, visited)
+
+
+def _fits(names: tuple[str, ...], parts: tuple[str, ...]) -> bool:
+    if not parts:
+        return not names
+    if parts[0] == "**":
+        return len(parts) == 1 or any(_fits(names[start:], parts[1:]) for start in range(len(names)))
+    return bool(names) and fnmatch.fnmatchcase(names[0], parts[0]) and _fits(names[1:], parts[1:])
+
+
+def _walk(folder: str, visited: _Visited) -> Iterator[str]:
+    """All files below a folder; a folder itself where it cannot be listed, since opening it says why."""
+    levels = [iter([(folder, True)])]
+    while levels:
+        path, is_folder = next(levels[-1], ("", False))
+        if not path and not is_folder:
+            levels.pop()
+        elif not is_folder:
             yield path
+        else:
+            try:
+                if _first_visit(path, visited):
+                    levels.append(_entries(path))
+            except OSError:
+                yield path
 
 
-def _first_visit(folder: str, visited: set[tuple[int, int]]) -> bool:
-    try:
-        status = os.stat(folder or ".")
-    except OSError:
-        return False
+def _entries(folder: str) -> Iterator[tuple[str, bool]]:
+    """Paths in a folder that are not hidden, and whether they are folders."""
+    names, folders = _listing(folder)
+    return ((os.path.join(folder, name), name in folders) for name in names if not name.startswith("."))
+
+
+def _first_visit(folder: str, visited: _Visited) -> bool:
+    status = os.stat(folder or ".")
     key = (status.st_dev, status.st_ino)
     if key in visited:
         return False
@@ -126,14 +146,16 @@ def _first_visit(folder: str, visited: set[tuple[int, int]]) -> bool:
     return True
 
 
-_UNREADABLE: list[str] = []
-
-
-def _names(folder: str) -> list[str]:
-    try:
-        names = os.listdir(folder or ".")
-    except OSError:
-        return _UNREADABLE
+def _listing(folder: str) -> tuple[list[str], set[str]]:
+    """Names in a folder in natural order, and which of them are folders."""
+    names: list[str] = []
+    folders: set[str] = set()
+    with os.scandir(folder or ".") as entries:
+        for entry in entries:
+            names.append(entry.name)
+            with suppress(OSError):
+                if entry.is_dir():
+                    folders.add(entry.name)
     names.sort()
     names.sort(key=natural_key)
-    return names
+    return names, folders

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
-from .._typing import FloatArray
-from ..adapters import fractional
-from ..cell import Cell, OccupancyPolicy, build_cell
-from ..elements import SYMBOLS, atomic_number
-from ..errors import ElementError, ReadError
+from seitz._typing import FloatArray
+from seitz.adapters import fractional
+from seitz.cell import Cell, OccupancyPolicy
+from seitz.elements import SYMBOLS, atomic_number
+from seitz.errors import ElementError, ReadError
+
 from .fields import number, positions
 from .records import Record, built_record
 
@@ -21,10 +22,10 @@ _FLAGS = frozenset(("T", "F", ".TRUE.", ".FALSE."))
 
 def parse(text: str, stem: str, source: str, occupancy: OccupancyPolicy) -> Iterator[Record]:
     """The one record of a POSCAR file; lattice in Å, trailing velocities ignored."""
-    yield built_record(stem, source, lambda: _cell(text, occupancy))
+    yield built_record(stem, source, partial(_cell, text))
 
 
-def _cell(text: str, occupancy: OccupancyPolicy) -> Cell:
+def _cell(text: str) -> Cell:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     head = text.split("\n", _HEADER_LINES)
@@ -47,13 +48,18 @@ def _cell(text: str, occupancy: OccupancyPolicy) -> Cell:
     coords = positions(rows, 0, lambda index: f"line {at + index + 1}", plain=plain)
     numbers = _numbers(head[0], symbols, counts, rows, selective)
     frac = fractional(lattice, coords * factors) if cartesian else coords
-    return build_cell(lattice, frac, numbers, occupancy=occupancy)
+    return Cell(lattice, frac, np.array(numbers))
 
 
 def _lattice(head: Sequence[str]) -> tuple[FloatArray, FloatArray]:
     """Scaled lattice (rows, Å) and the factors of Cartesian x, y and z."""
     fields = [_uncommented(line) for line in head[1:5]]
-    vectors = positions(fields[1:], 0, lambda index: f"line {index + 3} (lattice vector {index + 1})")
+    vectors = positions(
+        fields[1:],
+        0,
+        lambda index: f"line {index + 3} (lattice vector {index + 1})",
+        plain="_" not in "".join(head[2:5]),
+    )
     leading = []
     for text in fields[0]:
         try:
@@ -118,7 +124,7 @@ def _first_letter(head: Sequence[str], at: int) -> str:
 
 
 def _uncommented(line: str) -> list[str]:
-    return re.split("[!#]", line, maxsplit=1)[0].split()
+    return line.split("!", 1)[0].split("#", 1)[0].split()
 
 
 def _numbers(
@@ -145,7 +151,7 @@ def _numbers(
 
 def _symbol(label: str) -> str:
     """Element part of a label with the suffixes of VASP's potentials: ``Fe_pv``, ``Fe/0123abcd``, ``H.5``."""
-    return re.split(r"[_/]", label, maxsplit=1)[0]
+    return label.split("_", 1)[0].split("/", 1)[0]
 
 
 def _element(label: str, where: str) -> int:

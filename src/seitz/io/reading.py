@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import get_args
 
-from ..cell import Cell, OccupancyPolicy
-from ..errors import OptionError, ReadError, SeitzError, UnknownFormatError
+from seitz.cell import Cell, OccupancyPolicy
+from seitz.errors import OptionError, ReadError, SeitzError, UnknownFormatError
+
 from . import cif, extxyz, jsonfile, parquet, poscar
 from .formats import FORMATS, SNIFFED_BYTES, FormatName, format_by_content, format_by_name, stem
 from .paths import expand
@@ -35,14 +36,14 @@ def read_structures(
     Parameters
     ----------
     paths
-        Files, folders (searched recursively) or glob patterns (``**`` for any depth), or several of them. Each
-        argument's files come in natural order, ``POSCAR2`` before ``POSCAR10``. Inside folders and patterns,
-        names that begin with a dot are skipped without a record.
+        Files, folders (searched recursively) or glob patterns (``**`` for any depth), or several of them.
+        Each argument's files come in natural order, ``POSCAR2`` before ``POSCAR10``. Inside folders and
+        patterns, names that begin with a dot are skipped without a record.
     occupancy
         What to do with partially occupied sites, as for :func:`seitz.as_cell`.
     format
-        ``"poscar"``, ``"cif"``, ``"extxyz"``, ``"json"``, ``"jsonl"`` or ``"parquet"``; by default the name of
-        each file decides, or else its content. Compression is recognised by itself.
+        ``"poscar"``, ``"cif"``, ``"extxyz"``, ``"json"``, ``"jsonl"`` or ``"parquet"``; by default the name
+        of each file decides, or else its content. Compression is recognised by itself.
 
     Yields
     ------
@@ -73,7 +74,7 @@ def read_one(path: PathLike, *, occupancy: OccupancyPolicy = "raise") -> Cell:
     """
     _check_options(occupancy, None)
     name = os.fspath(path)
-    if os.path.isdir(name):
+    if os.path.isdir(name):  # noqa: PTH112  # unlike Path, it takes any name
         raise ReadError(f"{printable(name)}: a folder, not a file: use read_structures()")
     if not os.path.lexists(name):
         raise ReadError(f"{printable(name)}: no such file or directory")
@@ -84,7 +85,9 @@ def read_one(path: PathLike, *, occupancy: OccupancyPolicy = "raise") -> Cell:
     if first.cell is None:
         raise first.error or ReadError(f"{printable(name)}: holds no structure")
     if next(records, None) is not None:
-        raise ReadError(f"{printable(name)}: holds several structures, need exactly one: use read_structures()")
+        raise ReadError(
+            f"{printable(name)}: holds several structures, need exactly one: use read_structures()"
+        )
     return first.cell
 
 
@@ -124,7 +127,9 @@ def _read_file(path: str, occupancy: OccupancyPolicy, format: FormatName | None)
         yield failed_record(name, source, ReadError(error.strerror or str(error)))
 
 
-def _records(path: str, known: FormatName, name: str, source: str, occupancy: OccupancyPolicy) -> Iterator[Record]:
+def _records(
+    path: str, known: FormatName, name: str, source: str, occupancy: OccupancyPolicy
+) -> Iterator[Record]:
     if known in _DOCUMENTS:
         yield from _DOCUMENTS[known](decode(read_document(path)), name, source, occupancy)
         return
@@ -141,6 +146,7 @@ def _format_inside(path: str) -> FormatName:
     found = format_by_content(head)
     if found is None:
         raise UnknownFormatError(
-            f"neither name nor content shows a known format ({', '.join(FORMATS)}); rename it, or give the format"
+            f"neither name nor content shows a known format ({', '.join(FORMATS)}); "
+            "rename the file, or give the format"
         )
     return found

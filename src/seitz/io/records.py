@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..cell import Cell
-from ..errors import ReadError, SeitzError
+from seitz.cell import Cell
+from seitz.errors import ReadError, SeitzError
 
 #: What the conversion of well-formed but senseless content can raise besides the package's own errors.
 _MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)

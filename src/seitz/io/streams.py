@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, BinaryIO
 
-from ..errors import ReadError
+from seitz.errors import ReadError
 
 #: Largest file, after decompression, that is read as a whole (POSCAR, CIF, JSON); bounds the memory.
 MAX_DOCUMENT_BYTES = 256 * 2**20
@@ -25,7 +25,10 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"\xfd7zXZ\x00", "xz"),
 )
-_BZIP2 = (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90")  # a block, or the end of an empty file, after "BZh1" to "BZh9"
+_BZIP2 = (
+    b"1AY&SY",
+    b"\x17\x72\x45\x38\x50\x90",
+)  # a block, or the end of an empty file, after "BZh1" to "BZh9"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -66,8 +69,7 @@ def read_document(path: str) -> bytes:
 
 def open_stream(path: str) -> io.BufferedReader:
     """Decompressed content of a file, read piece by piece; errors as in :func:`read_document`."""
-    raw = io.FileIO(_open_regular(path), closefd=True)
-    stream = io.BufferedReader(raw, _CHUNK)
+    stream: Any = io.BufferedReader(io.FileIO(_open_regular(path)), _CHUNK)
     codec = compression_of(stream.peek(16)[:16])
     return stream if codec is None else _decompressed(stream, codec)
 
@@ -83,7 +85,7 @@ def compression_of(head: bytes) -> str | None:
 
 
 def decode(data: bytes) -> str:
-    """Text of a file: UTF-8 or UTF-16 with or without a byte order mark, else Latin-1; ReadError if it is binary."""
+    """Text of a file: UTF-16 with a byte order mark, UTF-8, or else Latin-1; ReadError if it is binary."""
     if data.startswith(_UTF16):
         try:
             return data.decode("utf-16")
@@ -127,7 +129,9 @@ def _utf16_lines(stream: io.BufferedReader) -> Iterator[bytes]:
 def _open_regular(path: str) -> int:
     """Descriptor of a regular file; never waits for the other end of a pipe."""
     # Without O_NONBLOCK, opening a named pipe would hang before its kind can be seen.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    flags = (
+        os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    )
     descriptor = os.open(path, flags)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
@@ -137,7 +141,8 @@ def _open_regular(path: str) -> int:
 
 def _too_large() -> ReadError:
     return ReadError(
-        f"more than {MAX_DOCUMENT_BYTES // 2**20} MiB in one document: split it, or use JSONL, extxyz or Parquet"
+        f"more than {MAX_DOCUMENT_BYTES // 2**20} MiB in one document: "
+        "split it, or use JSONL, extxyz or Parquet"
     )
 
 
@@ -171,7 +176,7 @@ class _Decompressed(io.RawIOBase):
         super().close()
 
 
-def _decompressor(stream: BinaryIO, codec: str) -> tuple[Any, tuple[type[Exception], ...]]:
+def _decompressor(stream: Any, codec: str) -> tuple[Any, tuple[type[Exception], ...]]:
     """File-like decompressor with ``read1``, and what it raises for damaged data."""
     errors: tuple[type[Exception], ...] = (OSError, EOFError, ValueError)
     if codec == "gzip":
