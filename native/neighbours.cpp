@@ -9,6 +9,7 @@ namespace {
 constexpr std::size_t kBinned = 128;  // from this many sites on, bins beat walking over all atoms
 constexpr double kMargin = 1e-9;      // ranges are widened by this: a candidate too many costs nothing
 constexpr double kWider = 1.0 + kMargin;
+constexpr std::size_t kByAtom = 4096;
 constexpr double kBallGrowth = 2.0;   // of the radius, while looking for the atom nearest to a point
 constexpr double kBinSize = 1.2;      // in units of the spacing: about two atoms to a bin
 
@@ -63,6 +64,8 @@ Packing::Packing(const double* lattice_rows, const double* frac_coords, std::siz
   if (n_sites > kBinned) {
     build_bins();
   }
+  // In a needle or a thin sheet a row of bins is one atom's images over and over: then ask atom by atom.
+  by_atom_ = sorted_site_.empty() || (n_sites <= kByAtom && n_bins_[1] * n_bins_[2] <= 16);
 }
 
 void Packing::build_bins() {
@@ -168,6 +171,7 @@ void Packing::visit_rows(const Vec3& centre, const double& square, Visit&& visit
       const double shift_hi = hi2 + std::max(d1 * l.l21, e1 * l.l21);
       const std::int64_t k1 = floor_div(u1, n_bins_[1]);
       const std::size_t row = slab + static_cast<std::size_t>((u1 - k1 * n_bins_[1]) * n_bins_[2]);
+      if (bin_start_[row] == bin_start_[row + static_cast<std::size_t>(n_bins_[2])]) return true;
       both_ways(floor_int(centre.z - 0.5 * (shift_lo + shift_hi) / l.l22), [&](std::int64_t k2) {
         const double reach = std::sqrt(std::max(left1(), 0.0));
         const std::int64_t first = floor_int((centre.z - (reach + shift_hi) / l.l22) * m2 - kMargin);
@@ -255,7 +259,7 @@ bool Packing::nearest_to(std::size_t site, const Vec3& point, double margin, Can
     found = {to, norm2(to), static_cast<std::int32_t>(j), image};
     any = true;
   };
-  if (sorted_site_.empty()) {
+  if (by_atom_) {
     for (std::size_t j = 0; j < wrapped_.size(); ++j) {
       const Vec3 home = lattice_.cartesian(wrapped_[j] - wrapped_[site]);
       nearest_image(wrapped_[j] - centre, best,

@@ -68,6 +68,7 @@ class Packing {
   Lattice lattice_;
   double spacing_;
   double reach_ = 0.0;
+  bool by_atom_ = true;  // how nearest_to searches
   std::vector<Vec3> wrapped_;                      // reduced fractional coordinates in [0, 1)
   std::vector<std::array<std::int64_t, 3>> wrap_;  // lattice vectors taken off by wrapping
   // Bins, only for many sites: atoms sorted by bin, the last axis fastest, so that a row of bins is contiguous.

@@ -132,7 +132,7 @@ def _from_mapping(data: Mapping[str, Any], occupancy: OccupancyPolicy) -> Cell:
         return _from_plain(data, occupancy)
     except KeyError as error:
         raise StructureError(f"the structure has no key {error}; it has {', '.join(map(str, data))[:200]}") from None
-    except (TypeError, AttributeError, IndexError) as error:
+    except (TypeError, AttributeError, IndexError, OverflowError) as error:
         raise StructureError(f"the structure is malformed: {error}") from None
 
 
@@ -199,10 +199,10 @@ def fractional(lattice: Any, positions: Any) -> np.ndarray:
         if not points.size:
             return np.empty((0, 3))
         return np.linalg.solve(matrix.T, points.T).T
+    except np.linalg.LinAlgError:  # a ValueError, so it comes first
+        raise StructureError("the lattice is singular: its three vectors span no volume") from None
     except (TypeError, ValueError) as error:
         raise StructureError(f"lattice or positions are malformed (a direction without period?): {error}") from None
-    except np.linalg.LinAlgError:
-        raise StructureError("the lattice is singular: its three vectors span no volume") from None
 
 
 def _named(site: int, symbol: str) -> int:

@@ -155,6 +155,8 @@ def build_cell(
     """
     if occupancy not in get_args(OccupancyPolicy):
         raise OptionError(f"occupancy={occupancy!r}: choose one of {', '.join(get_args(OccupancyPolicy))}")
+    if not any(isinstance(content, Mapping) for content in species):
+        return Cell(lattice, frac_coords, species)  # type: ignore[arg-type]  # validated in __post_init__
     numbers: list[int] = []
     shared: dict[int, Mapping[int, float]] = {}
     for site, content in enumerate(species):

@@ -1,7 +1,7 @@
 """Which format a file has: by its name first, by what it begins with where the name says nothing."""
 
 # Called for every file of large folders, with names that may be undecodable: plain strings, no Path.
-# ruff: noqa: PTH119, PTH122
+# ruff: noqa: PTH119, PTH120, PTH122
 
 from __future__ import annotations
 
@@ -62,13 +62,16 @@ def format_by_content(head: bytes) -> FormatName | None:
 
 
 def stem(path: str) -> str:
-    """File name without the suffixes of compression and format.
+    """File name without the suffixes of compression and format; a bare POSCAR or CONTCAR keeps its folder's name.
 
     Examples
     --------
-    >>> stem("runs/NaCl.cif.gz"), stem("POSCAR.1"), stem("0-Cr8Fe18Ni4.POSCAR")
-    ('NaCl', 'POSCAR.1', '0-Cr8Fe18Ni4')
+    >>> stem("runs/NaCl.cif.gz"), stem("POSCAR.1"), stem("runs/7/POSCAR")
+    ('NaCl', 'POSCAR.1', '7/POSCAR')
     """
     name = _COMPRESSION.sub("", os.path.basename(path))
+    if name.lower() in ("poscar", "contcar"):  # one folder per calculation: there the folder is the name
+        folder = os.path.basename(os.path.dirname(path))
+        return f"{folder}/{name}" if folder else name
     base, suffix = os.path.splitext(name)
     return base if suffix.lower() in _BY_SUFFIX else name
