@@ -8,7 +8,7 @@
 namespace seitz {
 namespace {
 
-constexpr std::size_t kLarge = 2048;       // from here on threads share one structure's sites
+constexpr std::size_t kLarge = 2048;  // from here on threads share one structure's sites
 constexpr std::size_t kSitesPerTask = 256;
 constexpr double kVolumeError = 1e-6;  // relative; exact cells reach 1e-12
 
@@ -55,8 +55,7 @@ Status site_row(const Packing& packing, const SpeciesTable& table, const Decorat
 
 // One structure: rows of the wanted sites (in parallel when it is large), then statistics.
 Status featurize_one(const StructureBatch& batch, std::size_t s, const SpeciesTable& table,
-                     std::vector<Workspace>& workspaces, std::size_t first_worker, std::size_t n_threads,
-                     double* out) {
+                     std::vector<Workspace>& workspaces, std::size_t first_worker, std::size_t n_threads, double* out) {
   const auto begin = static_cast<std::size_t>(batch.offsets[s]);
   const auto n_sites = static_cast<std::size_t>(batch.offsets[s + 1]) - begin;
   const std::size_t width = kGeometryColumns + table.n_properties;
@@ -132,7 +131,7 @@ Status tessellate(const double* lattice, const double* frac_coords, std::size_t 
   std::vector<CellBuilder> builders(n_threads);
   std::vector<std::vector<Face>> buffers(n_threads);
   const std::size_t n_tasks = (n_sites + kSitesPerTask - 1) / kSitesPerTask;
-  std::vector<std::vector<Face>> parts(n_tasks);     // faces of the sites of one task, in its order
+  std::vector<std::vector<Face>> parts(n_tasks);  // faces of the sites of one task, in its order
   std::vector<std::int64_t> part_start(n_sites), count(n_sites);
   std::vector<Status> failures(n_tasks);
   parallel_for(n_tasks, n_threads, [&](std::size_t task, std::size_t worker) {

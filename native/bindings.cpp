@@ -64,12 +64,8 @@ auto featurize_batch(const In<double, nb::shape<-1, 3, 3>>& lattices, const Long
   require(species.shape(0) == frac_coords.shape(0), "one species per site is needed");
   require(!weights || weights->shape(0) == species.shape(0), "one weight per site is needed");
   const seitz::SpeciesTable properties = species_table(table);
-  const seitz::StructureBatch batch{n,
-                                    lattices.data(),
-                                    offsets.data(),
-                                    frac_coords.data(),
-                                    species.data(),
-                                    weights ? weights->data() : nullptr};
+  const seitz::StructureBatch batch{
+      n, lattices.data(), offsets.data(), frac_coords.data(), species.data(), weights ? weights->data() : nullptr};
   const std::size_t width = seitz::block_size(properties.n_properties);
   std::vector<double> blocks(n * width);
   std::vector<std::int64_t> codes(3 * n);

@@ -11,10 +11,10 @@ namespace seitz {
 struct SpeciesTable {
   std::size_t n_species = 0;
   std::size_t n_properties = 0;
-  const double* properties = nullptr;    // (n_species, n_properties), no NaN
+  const double* properties = nullptr;     // (n_species, n_properties), no NaN
   const std::int64_t* offsets = nullptr;  // (n_species + 1): elements of each species
   const std::int32_t* elements = nullptr;
-  const double* amounts = nullptr;          // occupancy of each of them
+  const double* amounts = nullptr;           // occupancy of each of them
   const double* ionic_negativity = nullptr;  // (113), NaN where unknown
   const std::int32_t* valence = nullptr;     // (4) property indices of the s, p, d and f valence electrons
 

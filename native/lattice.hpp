@@ -20,9 +20,7 @@ struct Lattice {
   // `rows`: nine doubles, one lattice vector after the other; finite and not coplanar.
   explicit Lattice(const double* rows);
 
-  Vec3 fractional(const Vec3& r) const {
-    return {dot(r, reciprocal[0]), dot(r, reciprocal[1]), dot(r, reciprocal[2])};
-  }
+  Vec3 fractional(const Vec3& r) const { return {dot(r, reciprocal[0]), dot(r, reciprocal[1]), dot(r, reciprocal[2])}; }
   Vec3 cartesian(const Vec3& f) const { return f.x * basis[0] + f.y * basis[1] + f.z * basis[2]; }
 
   // Fractional coordinates in the reduced basis of a point given in the input basis.

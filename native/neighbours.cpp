@@ -10,8 +10,8 @@ constexpr std::size_t kBinned = 128;  // from this many sites on, bins beat walk
 constexpr double kMargin = 1e-9;      // ranges are widened by this: a candidate too many costs nothing
 constexpr double kWider = 1.0 + kMargin;
 constexpr std::size_t kByAtom = 4096;
-constexpr double kBallGrowth = 2.0;   // of the radius, while looking for the atom nearest to a point
-constexpr double kBinSize = 1.2;      // in units of the spacing: about two atoms to a bin
+constexpr double kBallGrowth = 2.0;  // of the radius, while looking for the atom nearest to a point
+constexpr double kBinSize = 1.2;     // in units of the spacing: about two atoms to a bin
 
 std::int64_t floor_int(double value) {
   const auto truncated = static_cast<std::int64_t>(value);
@@ -21,7 +21,7 @@ std::int64_t floor_int(double value) {
 // For image ranges, where |value| is small: the sum is positive, so truncation rounds down. The error of 2e-10 is
 // covered by the margin of the ranges.
 std::int32_t floor_small(double value) {
-  constexpr std::int32_t kOffset = 1 << 20;
+  constexpr std::int32_t kOffset = 1048576;
   return static_cast<std::int32_t>(value + kOffset) - kOffset;
 }
 

@@ -23,9 +23,7 @@ struct Shell {
 
   void clear() { candidates.clear(); }
   void sort();
-  const Candidate& operator[](std::size_t rank) const {
-    return candidates[static_cast<std::uint32_t>(order[rank])];
-  }
+  const Candidate& operator[](std::size_t rank) const { return candidates[static_cast<std::uint32_t>(order[rank])]; }
   std::size_t size() const { return candidates.size(); }
 };
 
@@ -60,15 +58,15 @@ class Packing {
   template <class Visit>
   void visit_rows(const Vec3& centre, const double& square, Visit&& visit) const;
   Vec3 translation(const Image& image) const {
-    return lattice_.cartesian({static_cast<double>(image[0]), static_cast<double>(image[1]),
-                               static_cast<double>(image[2])});
+    return lattice_.cartesian(
+        {static_cast<double>(image[0]), static_cast<double>(image[1]), static_cast<double>(image[2])});
   }
   void build_bins();
 
   Lattice lattice_;
   double spacing_;
   double reach_ = 0.0;
-  bool by_atom_ = true;  // how nearest_to searches
+  bool by_atom_ = true;                            // how nearest_to searches
   std::vector<Vec3> wrapped_;                      // reduced fractional coordinates in [0, 1)
   std::vector<std::array<std::int64_t, 3>> wrap_;  // lattice vectors taken off by wrapping
   // Bins, only for many sites: atoms sorted by bin, the last axis fastest, so that a row of bins is contiguous.

@@ -9,7 +9,8 @@
 namespace seitz {
 
 // Layout of the block; the schema in Python names each of its numbers.
-//   geometry      coordination mean, MAD, min, max · bond length MAD, min, max over mean · bond variation mean, MAD, min,
+//   geometry      coordination mean, MAD, min, max · bond length MAD, min, max over mean · bond variation mean, MAD,
+//   min,
 //                 max · cell volume MAD over mean · packing efficiency
 //   differences   per property: mean, MAD, min, max, range
 //   stoichiometry number of elements, norms 2, 3, 5, 7, 10
@@ -51,7 +52,8 @@ class Composition {
   void count_elements(const SpeciesTable& table, const Decoration& decoration);
   void write_stoichiometry(double* out) const;
   void write_electronic(const SpeciesTable& table, double* out) const;
-  void site_statistics(const SpeciesTable& table, const Decoration& decoration, std::size_t property, double* out) const;
+  void site_statistics(const SpeciesTable& table, const Decoration& decoration, std::size_t property,
+                       double* out) const;
 
   std::vector<std::int32_t> elements_;
   std::vector<double> amounts_;  // per element, in atoms

@@ -8,7 +8,7 @@ namespace {
 // In units of Packing::reach(). The first shell holds 18 to 38 atoms, which suffices for dense crystals.
 constexpr double kFirstShell = 1.9;
 constexpr double kShellGrowth = 1.3;
-constexpr double kLastShell = 3.3;  // farther out, voids are searched vertex by vertex
+constexpr double kLastShell = 3.3;    // farther out, voids are searched vertex by vertex
 constexpr double kTolerance = 1e-11;  // of the spacing (V/n)^(1/3)
 constexpr double kToleranceGrowth = 7.3;
 constexpr int kAttempts = 8;
@@ -93,8 +93,8 @@ Status CellBuilder::build(const Packing& packing, std::size_t site, std::vector<
   double tolerance = kTolerance * packing.spacing();
   bool large = false;
   for (int attempt = 0; attempt < kAttempts;) {
-    const Cut outcome = large ? carve(packing, site, tolerance, *large_cell_, status)
-                              : carve(packing, site, tolerance, cell_, status);
+    const Cut outcome =
+        large ? carve(packing, site, tolerance, *large_cell_, status) : carve(packing, site, tolerance, cell_, status);
     if (status.failure != Failure::none) return status;
     if (outcome == Cut::full) {
       if (!large_cell_) large_cell_ = std::make_unique<Polyhedron<HashedEdges>>();

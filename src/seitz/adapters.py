@@ -54,7 +54,7 @@ def as_cell(structure: StructureLike, *, occupancy: OccupancyPolicy = "raise") -
         return _from_ase(structure, occupancy)
     if hasattr(structure, "frac_coords") and hasattr(structure, "lattice"):
         return _from_pymatgen(structure, occupancy)
-    entry = getattr(structure, "entry", structure)  # an OPTIMADE adapter keeps its resource in .entry
+    entry: Any = getattr(structure, "entry", structure)  # an OPTIMADE adapter keeps its resource in .entry
     if hasattr(entry, "attributes"):
         return _from_optimade(_as_dict(entry.attributes), occupancy)
     raise StructureError(
@@ -65,7 +65,9 @@ def as_cell(structure: StructureLike, *, occupancy: OccupancyPolicy = "raise") -
 
 def _rebuilt(cell: Cell) -> Cell:
     """Apply the strict policy to a cell that was made with averaged sites: raises its error."""
-    species: list[SiteSpecies] = [cell.occupancies.get(i, z) for i, z in enumerate(cell.atomic_numbers.tolist())]
+    species: list[SiteSpecies] = [
+        cell.occupancies.get(i, z) for i, z in enumerate(cell.atomic_numbers.tolist())
+    ]
     return build_cell(cell.lattice, cell.frac_coords, species)
 
 
@@ -82,7 +84,9 @@ def _pymatgen_species(site: int, composition: Any) -> SiteSpecies:
     for specie, amount in composition.items():
         # A DummySpecies reports an atomic number made from its name, so its type decides.
         if type(specie).__name__.startswith("Dummy"):
-            raise ElementError(f"site {site} holds the dummy species {specie}: replace it by an element, or remove it")
+            raise ElementError(
+                f"site {site} holds the dummy species {specie}: replace it by an element, or remove it"
+            )
         z = int(specie.Z)
         content[z] = content.get(z, 0.0) + float(amount)
     return _single(content)
@@ -121,6 +125,8 @@ def _as_dict(attributes: Any) -> Mapping[str, Any]:
 def _from_mapping(data: Mapping[str, Any], occupancy: OccupancyPolicy) -> Cell:
     """Cell from any of the dictionary forms; a malformed one is a StructureError that names the key."""
     try:
+        if "lattice" in data and ("frac_coords" in data or "cart_coords" in data):
+            return _from_plain(data, occupancy)
         if "structure" in data and isinstance(data["structure"], Mapping):
             return _from_mapping(data["structure"], occupancy)
         if "attributes" in data:
@@ -131,7 +137,9 @@ def _from_mapping(data: Mapping[str, Any], occupancy: OccupancyPolicy) -> Cell:
             return _from_pymatgen_dict(data, occupancy)
         return _from_plain(data, occupancy)
     except KeyError as error:
-        raise StructureError(f"the structure has no key {error}; it has {', '.join(map(str, data))[:200]}") from None
+        raise StructureError(
+            f"the structure has no key {error}; it has {', '.join(map(str, data))[:200]}"
+        ) from None
     except (TypeError, AttributeError, IndexError, OverflowError) as error:
         raise StructureError(f"the structure is malformed: {error}") from None
 
@@ -202,7 +210,9 @@ def fractional(lattice: Any, positions: Any) -> np.ndarray:
     except np.linalg.LinAlgError:  # a ValueError, so it comes first
         raise StructureError("the lattice is singular: its three vectors span no volume") from None
     except (TypeError, ValueError) as error:
-        raise StructureError(f"lattice or positions are malformed (a direction without period?): {error}") from None
+        raise StructureError(
+            f"lattice or positions are malformed (a direction without period?): {error}"
+        ) from None
 
 
 def _named(site: int, symbol: str) -> int:

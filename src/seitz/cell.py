@@ -120,7 +120,8 @@ class Cell:
     def formula(self) -> str:
         """Chemical formula of the cell, elements by atomic number."""
         return "".join(
-            f"{SYMBOLS[z]}{'' if amount == 1 else format(amount, 'g')}" for z, amount in sorted(self.amounts.items())
+            f"{SYMBOLS[z]}{'' if amount == 1 else format(amount, 'g')}"
+            for z, amount in sorted(self.amounts.items())
         )
 
     def replace(self, **changes: Any) -> Cell:
@@ -165,14 +166,14 @@ def build_cell(
             continue
         if not content:
             raise OccupancyError(f"site {site} is empty: remove it, or give its occupants")
-        main = max(content, key=lambda z: content[z])
+        main = max(content.items(), key=lambda item: item[1])[0]
         numbers.append(main)
         if len(content) > 1 or abs(content[main] - 1.0) > _FULL:
             shared[site] = content
     if shared and occupancy == "raise":
-        site, content = next(iter(shared.items()))
+        site, occupants = next(iter(shared.items()))
         raise OccupancyError(
-            f"site {site} is partially occupied ({format_occupants(content)}); {len(shared)} such site(s). "
+            f"site {site} is partially occupied ({format_occupants(occupants)}); {len(shared)} such site(s). "
             'Pass occupancy="average" to average the properties of the occupants, or order the structure'
         )
     return Cell(lattice, frac_coords, numbers, shared)  # type: ignore[arg-type]  # validated in __post_init__
@@ -191,7 +192,9 @@ def _matrix(values: ArrayLike, name: str) -> FloatArray:
     if name == "frac_coords" and array.size == 0:
         raise StructureError("the structure is empty: it has no site")
     if array.ndim != 2 or array.shape[1] != 3 or (name == "lattice" and array.shape[0] != 3):
-        raise StructureError(f"{name} must have shape {'(3, 3)' if name == 'lattice' else '(n_sites, 3)'}, not {array.shape}")
+        raise StructureError(
+            f"{name} must have shape {'(3, 3)' if name == 'lattice' else '(n_sites, 3)'}, not {array.shape}"
+        )
     return array
 
 
@@ -207,7 +210,9 @@ def _atomic_numbers(values: ArrayLike) -> IntArray:
     wrong = np.flatnonzero((numbers < 1) | (numbers > MAX_Z))
     if wrong.size:
         site = int(wrong[0])
-        raise ElementError(f"site {site} has atomic number {numbers[site]}: there is data for 1 to {MAX_Z} only")
+        raise ElementError(
+            f"site {site} has atomic number {numbers[site]}: there is data for 1 to {MAX_Z} only"
+        )
     return numbers
 
 
@@ -216,7 +221,9 @@ def _check_lattice(lattice: FloatArray) -> None:
         raise StructureError(f"lattice vector(s) {_rows(~np.isfinite(lattice))} are not finite")
     lengths = np.sqrt(np.einsum("ij,ij->i", lattice, lattice))
     if not lengths.all():
-        raise StructureError(f"lattice vector {int(np.argmin(lengths))} has no length: a periodic cell needs three")
+        raise StructureError(
+            f"lattice vector {int(np.argmin(lengths))} has no length: a periodic cell needs three"
+        )
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         ratio = abs(float(np.linalg.det(lattice / lengths[:, None])))
     if not ratio > _SINGULAR:
@@ -253,10 +260,14 @@ def _checked_occupancies(
             raise OccupancyError(f"occupancies name site {site}, but the sites are 0 to {n_sites - 1}")
         for z, amount in content.items():
             if not 1 <= z <= MAX_Z:
-                raise ElementError(f"site {site} holds atomic number {z}: there is data for 1 to {MAX_Z} only")
+                raise ElementError(
+                    f"site {site} holds atomic number {z}: there is data for 1 to {MAX_Z} only"
+                )
             if not 0 < amount <= 1 + _FULL:
                 raise OccupancyError(f"site {site}: occupancy {amount:g} of {SYMBOLS[z]} is not in (0, 1]")
         if sum(content.values()) > 1.01:  # files round to two decimals
-            raise OccupancyError(f"site {site}: occupancies sum to {sum(content.values()):g} ({format_occupants(content)})")
+            raise OccupancyError(
+                f"site {site}: occupancies sum to {sum(content.values()):g} ({format_occupants(content)})"
+            )
         checked[int(site)] = {int(z): float(amount) for z, amount in content.items()}
     return checked

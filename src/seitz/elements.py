@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from functools import cache
-from importlib.resources import files
 from typing import NamedTuple
 
 import numpy as np
@@ -51,8 +50,10 @@ def table() -> ElementTable:
     ElementTable
         Read-only arrays; units as in the schema of the descriptors.
     """
-    with (files("seitz") / "data" / "elements.csv").open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.reader(stream))
+    from importlib.resources import files  # slow to import, and only needed here
+
+    text = (files("seitz") / "data" / "elements.csv").read_text(encoding="utf-8")
+    rows = list(csv.reader(text.splitlines()))
     header, body = rows[0], rows[1:]
     first, last = header.index("Number"), header.index("SpaceGroupNumber")
     ionic = header.index("electronegativity_pauling_ionic")
@@ -90,5 +91,7 @@ def atomic_number(label: str) -> int:
         return z
     z = _NUMBERS.get(label.strip().rstrip("+-0123456789.,="))
     if z is None:
-        raise ElementError(f"{label!r} is no chemical element with data (H to {SYMBOLS[MAX_Z]}, Z = 1 to {MAX_Z})")
+        raise ElementError(
+            f"{label!r} is no chemical element with data (H to {SYMBOLS[MAX_Z]}, Z = 1 to {MAX_Z})"
+        )
     return z

@@ -162,7 +162,14 @@ def featurize_batches(
     if batch_size < 1:
         raise OptionError(f"batch_size={batch_size!r}: give a positive integer")
     options = Options(
-        find_descriptor(descriptor), symmetry, finder, symprec, missing, occupancy, on_error, thread_count(n_threads)
+        find_descriptor(descriptor),
+        symmetry,
+        finder,
+        symprec,
+        missing,
+        occupancy,
+        on_error,
+        thread_count(n_threads),
     )
     return _batches(open_items(structures, occupancy)[0], options, batch_size, progress)
 
@@ -193,13 +200,17 @@ def open_items(structures: Any, occupancy: OccupancyPolicy) -> tuple[Iterator[It
 
 def _is_structure(thing: Any) -> bool:
     """Whether it is one structure of another package, although it may be iterable over its sites."""
-    return any(hasattr(thing, name) for name in ("get_scaled_positions", "frac_coords", "attributes", "entry"))
+    return any(
+        hasattr(thing, name) for name in ("get_scaled_positions", "frac_coords", "attributes", "entry")
+    )
 
 
 def _file_items(paths: Sequence[str | Path], occupancy: OccupancyPolicy) -> Iterator[Item]:
     from .io import read_structures
 
-    return (Item(record.id, record.cell, record.error) for record in read_structures(paths, occupancy=occupancy))
+    return (
+        Item(record.id, record.cell, record.error) for record in read_structures(paths, occupancy=occupancy)
+    )
 
 
 def _as_item(index: int, structure: Any, occupancy: OccupancyPolicy) -> Item:
@@ -252,17 +263,27 @@ def _featurize_batch(items: Sequence[Item], options: Options) -> FeatureTable:
     values[rows] = blocks[:, chosen.positions]
     failed = np.flatnonzero(statuses[:, 0])
     for k in failed.tolist():
-        error = kernel_error(tuple(statuses[k].tolist()), cells[k])
-        if error is not None:
-            fail(rows[k], error)
+        broken = kernel_error(tuple(statuses[k].tolist()), cells[k])
+        if broken is not None:
+            fail(rows[k], broken)
     good = values[rows]
     elements, starts = _all_elements(cells, species, offsets)
     warnings, refused = apply_policy(
-        good, chosen, elements, starts, [_name(ids[r], r) for r in rows], options.missing, on_error=options.on_error
+        good,
+        chosen,
+        elements,
+        starts,
+        [_name(ids[r], r) for r in rows],
+        options.missing,
+        on_error=options.on_error,
     )
     values[rows] = good
     known = {f.index for f in failures}
-    failures += [Failure(rows[f.index], ids[rows[f.index]], f.error, f.message) for f in refused if rows[f.index] not in known]
+    failures += [
+        Failure(rows[f.index], ids[rows[f.index]], f.error, f.message)
+        for f in refused
+        if rows[f.index] not in known
+    ]
     touched = tuple(RowWarning(rows[w.index], ids[rows[w.index]], w.message) for w in warnings)
     return FeatureTable(values, chosen, ids, tuple(sorted(failures, key=lambda f: f.index)), touched)
 
@@ -286,7 +307,9 @@ def _run_kernel(
     return blocks, statuses, offsets, species
 
 
-def _all_elements(cells: Sequence[Cell], species: IntArray, offsets: IndexArray) -> tuple[IntArray, IndexArray]:
+def _all_elements(
+    cells: Sequence[Cell], species: IntArray, offsets: IndexArray
+) -> tuple[IntArray, IndexArray]:
     """Elements of every cell one after the other, occupants of shared sites included, and where each cell begins."""
     if all(cell.is_ordered for cell in cells):
         return species, offsets

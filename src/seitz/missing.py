@@ -26,7 +26,9 @@ def _missing_by_element(descriptor: Descriptor) -> dict[int, tuple[str, ...]]:
     elements = table()
     missing: dict[int, tuple[str, ...]] = {}
     for z in range(1, MAX_Z + 1):
-        names = [n for n, v in zip(elements.names, elements.values[z], strict=True) if np.isnan(v) and n in needed]
+        names = [
+            n for n, v in zip(elements.names, elements.values[z], strict=True) if np.isnan(v) and n in needed
+        ]
         if IONIC_ELECTRONEGATIVITY in needed and np.isnan(elements.ionic_electronegativity[z]):
             names.append(IONIC_ELECTRONEGATIVITY)
         if names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -148,14 +149,15 @@ def over_orbits(
     rows = np.asarray(function(structure, orbits.representatives))
     if rows.ndim == 0 or len(rows) != len(orbits):
         raise StructureError(
-            f"the function returned an array of shape {rows.shape} for {len(orbits)} sites: it must return one row per site"
+            f"the function returned an array of shape {rows.shape} for {len(orbits)} sites: "
+            "it must return one row per site"
         )
     return rows[orbits.orbit_of_site]
 
 
 def _site_kinds(cell: Cell) -> list[int]:
     """An integer per site that is equal where the occupants are."""
-    kinds = cell.atomic_numbers.tolist()
+    kinds: list[int] = cell.atomic_numbers.tolist()
     index: dict[tuple[tuple[int, float], ...], int] = {}
     for site, content in cell.occupancies.items():
         kinds[site] = index.setdefault(tuple(sorted(content.items())), 1000 + len(index))
@@ -184,10 +186,13 @@ def _moyopy_orbits(cell: Cell, symprec: float) -> Orbits:
 
 def _spglib_orbits(cell: Cell, symprec: float, angle_tolerance: float) -> Orbits:
     spglib = load_optional("spglib", "seitz[spglib]")
+    description = (cell.lattice, cell.frac_coords, _site_kinds(cell))
     try:
-        found = spglib.get_symmetry_dataset(
-            (cell.lattice, cell.frac_coords, _site_kinds(cell)), symprec=symprec, angle_tolerance=angle_tolerance
-        )
+        with warnings.catch_warnings():  # newer versions warn about a change in how they report errors
+            warnings.simplefilter("ignore", DeprecationWarning)
+            found = spglib.get_symmetry_dataset(
+                description, symprec=symprec, angle_tolerance=angle_tolerance
+            )
     except spglib.SpglibError as error:
         raise SymmetryError(f"spglib found no symmetry at symprec={symprec:g} Å: {error}") from None
     if found is None:

@@ -18,8 +18,8 @@ from .descriptors import descriptor as find_descriptor
 from .elements import MAX_Z
 from .environments import Environments, element_species
 from .errors import ElementError, OptionError, OverlapError, SeitzError, TessellationError
-from .table import FeatureTable
 from .missing import MissingPolicy, apply_policy
+from .table import FeatureTable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,11 +188,13 @@ def tessellate(structure: StructureLike, *, n_threads: int | None = None) -> Tes
     [12, 12, 12, 12]
     """
     cell = as_cell(structure, occupancy="average")
-    status, *faces = _core.tessellate(cell.lattice, cell.frac_coords, thread_count(n_threads))
+    status, offsets, neighbours, images, areas, distances = _core.tessellate(
+        cell.lattice, cell.frac_coords, thread_count(n_threads)
+    )
     error = kernel_error(status, cell)
     if error is not None:
         raise error
-    return Tessellation(cell.lattice, cell.frac_coords, *faces)
+    return Tessellation(cell.lattice, cell.frac_coords, offsets, neighbours, images, areas, distances)
 
 
 def thread_count(n_threads: int | None) -> int:
@@ -211,13 +213,17 @@ def decorations(atomic_numbers: ArrayLike, n_sites: int) -> IntArray:
     if raw.ndim == 1:
         raw = raw[None, :]
     if raw.ndim != 2 or raw.shape[1] != n_sites:
-        raise ElementError(f"decorations have shape {np.shape(atomic_numbers)}, but the tessellation has {n_sites} sites")
+        raise ElementError(
+            f"decorations of shape {np.shape(atomic_numbers)} do not fit a tessellation of {n_sites} sites"
+        )
     if raw.dtype.kind not in "iu":
         raise ElementError(f"atomic numbers must be integers, not {raw.dtype}")
     wrong = np.argwhere((raw < 1) | (raw > MAX_Z))
     if wrong.size:
         row, site = wrong[0].tolist()
-        raise ElementError(f"decoration {row}, site {site}: atomic number {raw[row, site]} is not in 1 to {MAX_Z}")
+        raise ElementError(
+            f"decoration {row}, site {site}: atomic number {raw[row, site]} is not in 1 to {MAX_Z}"
+        )
     return np.ascontiguousarray(raw, dtype=np.int32)
 
 
@@ -228,7 +234,7 @@ def kernel_error(status: tuple[int, int, int], cell: Cell) -> SeitzError | None:
         return None
     if code == 1:
         if site == other:
-            return OverlapError(f"site {site} is closer than 0.001 Å to its own periodic image: check the lattice")
+            return OverlapError(f"site {site} is within 0.001 Å of its own periodic image: check the lattice")
         first, second = sorted((site, other))
         difference = cell.frac_coords[second] - cell.frac_coords[first]
         distance = float(np.linalg.norm((difference - np.round(difference)) @ cell.lattice))
@@ -236,5 +242,7 @@ def kernel_error(status: tuple[int, int, int], cell: Cell) -> SeitzError | None:
             f"sites {first} and {second} are {distance:.2g} Å apart, closer than 0.001 Å: remove one of them"
         )
     if code == 2:
-        return TessellationError(f"the Wigner-Seitz cell of site {site} could not be closed: please report this structure")
+        return TessellationError(
+            f"the Wigner-Seitz cell of site {site} could not be closed: please report it"
+        )
     return TessellationError("the Wigner-Seitz cells do not fill the volume: please report this structure")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from ..errors import DescriptorError
+from seitz.errors import DescriptorError
+
 from .ks2022 import ks2022
 from .schema import Descriptor, Feature, Property
 

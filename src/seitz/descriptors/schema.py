@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from .._typing import IndexArray
+from seitz._typing import IndexArray
 
 Source = Literal["cell geometry", "neighbour differences", "site properties", "composition"]
 
@@ -47,7 +47,9 @@ PROPERTIES: tuple[Property, ...] = (
     _same("NpValence", "1", "number of p valence electrons"),
     _same("NdValence", "1", "number of d valence electrons"),
     _same("NfValence", "1", "number of f valence electrons"),
-    Property("NValence", "NValance", "1", "number of valence electrons"),  # the published label has this spelling
+    Property(
+        "NValence", "NValance", "1", "number of valence electrons"
+    ),  # the published label has this spelling
     _same("NsUnfilled", "1", "unfilled s states"),
     _same("NpUnfilled", "1", "unfilled p states"),
     _same("NdUnfilled", "1", "unfilled d states"),
@@ -124,7 +126,9 @@ class Descriptor:
 
     def columns_of(self, element_property: str) -> IndexArray:
         """Columns that depend on an elemental property."""
-        return np.array([i for i, f in enumerate(self.features) if element_property in f.properties], dtype=np.int64)
+        return np.array(
+            [i for i, f in enumerate(self.features) if element_property in f.properties], dtype=np.int64
+        )
 
 
 # --- the block of statistics, in the order of native/statistics.hpp ----------------------------------------------
@@ -162,7 +166,12 @@ def _geometry() -> list[tuple[str, str, str, str]]:
         ("var_BondLengthVariation", f"mean_i |B_i − mean B|, {b}", "MAD", variation),
         ("min_BondLengthVariation", f"min_i B_i, {b}", "min", variation),
         ("max_BondLengthVariation", f"max_i B_i, {b}", "max", variation),
-        ("var_CellVolume", "mean_i |V_i − mean V| / mean V, V_i = Σ_k A_ik d_ik / 6", "MAD / mean", "cell volume"),
+        (
+            "var_CellVolume",
+            "mean_i |V_i − mean V| / mean V, V_i = Σ_k A_ik d_ik / 6",
+            "MAD / mean",
+            "cell volume",
+        ),
         ("MaxPackingEfficiency", "Σ_i (4/3) π (min_k d_ik / 2)³ / V", "sum", "inscribed-sphere volume"),
     ]
 
@@ -193,7 +202,9 @@ def block_features() -> tuple[Feature, ...]:
     """Every number of the compiled block as a feature, in block order."""
     features: list[Feature] = []
 
-    def add(name: str, unit: str, formula: str, source: Source, statistic: str, quantity: str, *needs: str) -> None:
+    def add(
+        name: str, unit: str, formula: str, source: Source, statistic: str, quantity: str, *needs: str
+    ) -> None:
         features.append(Feature(name, unit, formula, source, statistic, quantity, needs, len(features)))
 
     for name, formula, statistic, quantity in _geometry():

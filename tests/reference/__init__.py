@@ -1,0 +1,1 @@
+"""Readable twins of the compiled kernels: NumPy, slow, and close to the formulas."""
