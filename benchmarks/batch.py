@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-import structures
+import inputs
 from measure import repeat
 from options import Options
-from report import Row, at_least, at_most, duration, rate
+from report import Row, duration, rate
 
 from seitz import Cell, featurize, tessellate
 
 
 def run(options: Options) -> Iterator[Row]:
     """Batches of 30-site structures without symmetry."""
-    cells = structures.rattled_sigmas(500)
-    arrays = [tuple(np.array(a) for a in (c.lattice, c.frac_coords, c.atomic_numbers)) for c in cells]
+    cells = inputs.rattled_sigmas(500)
+    arrays = [(c.lattice.copy(), c.frac_coords.copy(), c.atomic_numbers.copy()) for c in cells]
     n = len(cells)
     total = 0.5 if options.quick else 2.0
     yield duration(
         "arrays → Cell → featurize, 30 sites",
         repeat(lambda: featurize([Cell(*a) for a in arrays], n_threads=1), total=total).per(n),
         "µs/structure",
-        bar=at_most(150),
+        bar=150,
     )
     yield duration(
         "of which arrays → Cell",
@@ -44,12 +43,12 @@ def run(options: Options) -> Iterator[Row]:
 
 def run_decorations(options: Options) -> Iterator[Row]:
     """Random decorations of one σ tessellation."""
-    tessellation = tessellate(structures.sigma())
+    tessellation = tessellate(inputs.sigma())
     n = 5_000
     for n_elements, kind in ((2, "binary"), (3, "ternary"), (5, "of five elements")):
-        numbers = structures.decorations(n, len(tessellation), n_elements)
+        numbers = inputs.decorations(n, len(tessellation), n_elements)
         times = repeat(
             lambda numbers=numbers: tessellation.featurize(numbers, n_threads=1),  # type: ignore[misc]
             total=0.5 if options.quick else 2.0,
         )
-        yield rate(f"decorations of one σ phase, {kind}", times.per(n), "1/s/core", bar=at_least(50_000))
+        yield rate(f"decorations of one σ phase, {kind}", times.per(n), "1/s/core", bar=50_000)

@@ -15,14 +15,15 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-ONE_THREAD = {
-    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-}
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
+)
 _PACKAGES = ("seitz", "numpy", "pyarrow", "gemmi", "moyopy")
 
 
@@ -79,13 +80,25 @@ class Child:
     """Bytes; never below what this process held when it started the child."""
 
 
+@cache
+def _bytecode() -> tempfile.TemporaryDirectory[str]:
+    """Where children keep compiled modules: a fresh checkout has none, or the environment may forbid to write them."""
+    return tempfile.TemporaryDirectory(prefix="bytecode-")
+
+
+def python_environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Environment of a child: with a bytecode cache, as every installed package has one."""
+    cached = {"PYTHONPYCACHEPREFIX": _bytecode().name, "PYTHONDONTWRITEBYTECODE": ""}
+    return {**os.environ, **cached, **(env or {})}
+
+
 def run_child(
     argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None, accept: Sequence[int] = (0,)
 ) -> Child:
     """Run a command and account for it; RuntimeError with its last words if it fails."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         start = time.perf_counter()
-        process = subprocess.Popen(argv, stdout=out, stderr=err, env={**os.environ, **(env or {})})
+        process = subprocess.Popen(argv, stdout=out, stderr=err, env=python_environment(env))
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -116,7 +129,9 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown"
+    )
 
 
 def _version(package: str) -> str | None:
@@ -132,7 +147,9 @@ def _commit() -> str | None:
     answers = []
     for words in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "--untracked-files=no"]):
         try:
-            answers.append(subprocess.run([*git, *words], capture_output=True, text=True, check=True).stdout.strip())
+            answers.append(
+                subprocess.run([*git, *words], capture_output=True, text=True, check=True).stdout.strip()
+            )
         except (OSError, subprocess.CalledProcessError):
             return None
     return answers[0] + ("+" if answers[1] else "")

@@ -3,57 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from measure import Times, machine
 
-_WIDTHS = (62, 12, 12, 12, 12)
+_WIDTHS = (73, 10, 10, 10, 7)
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """What a figure should reach."""
-
-    limit: float
-    better: Literal["lower", "higher"]
-
-    def holds(self, value: float) -> bool:
-        """Whether a value reaches it."""
-        return value <= self.limit if self.better == "lower" else value >= self.limit
-
-    def __str__(self) -> str:
-        return f"{'≤' if self.better == 'lower' else '≥'} {self.limit:,g}"
-
-
-def at_most(limit: float) -> Bar:
-    """Bar for times and sizes."""
-    return Bar(limit, "lower")
-
-
-def at_least(limit: float) -> Bar:
-    """Bar for rates and ratios."""
-    return Bar(limit, "higher")
+Better = Literal["lower", "higher"]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure: the best and the median of ``n`` repetitions, in ``unit``."""
+    """One figure: the best and the median of ``n`` repetitions, in ``unit``, and what it should reach."""
 
     name: str
     unit: str
     best: float
     median: float
     n: int = 1
-    bar: Bar | None = None
+    better: Better = "lower"
+    bar: float | None = None
     note: str = ""
 
     @property
     def passed(self) -> bool | None:
         """Whether the bar holds; None without a bar."""
-        return None if self.bar is None else self.bar.holds(self.best)
+        if self.bar is None:
+            return None
+        return self.best <= self.bar if self.better == "lower" else self.best >= self.bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +45,29 @@ class Skipped:
     reason: str
 
 
-def duration(name: str, times: Times, unit: str = "µs", *, bar: Bar | None = None, note: str = "") -> Row:
+def duration(name: str, times: Times, unit: str = "µs", *, bar: float | None = None, note: str = "") -> Row:
     """Row of a duration; the unit begins with s, ms or µs."""
     scale = {"s": 1.0, "ms": 1e3, "µs": 1e6}[unit.partition("/")[0]]
-    return Row(name, unit, times.best * scale, times.median * scale, len(times.seconds), bar, note)
+    return Row(name, unit, times.best * scale, times.median * scale, len(times.seconds), "lower", bar, note)
 
 
-def rate(name: str, times: Times, unit: str, *, bar: Bar | None = None, note: str = "") -> Row:
+def rate(name: str, times: Times, unit: str, *, bar: float | None = None) -> Row:
     """Row of how many fit into a second."""
-    return Row(name, unit, 1 / times.best, 1 / times.median, len(times.seconds), bar, note)
+    return Row(name, unit, 1 / times.best, 1 / times.median, len(times.seconds), "higher", bar)
 
 
-def ratio(name: str, slow: Times, fast: Times, *, bar: Bar | None = None, note: str = "") -> Row:
+def ratio(
+    name: str,
+    over: Times,
+    under: Times,
+    *,
+    better: Better = "higher",
+    bar: float | None = None,
+    note: str = "",
+) -> Row:
     """Row of one duration over another: best over best, median over median."""
-    n = min(len(slow.seconds), len(fast.seconds))
-    return Row(name, "×", slow.best / fast.best, slow.median / fast.median, n, bar, note)
+    n = min(len(over.seconds), len(under.seconds))
+    return Row(name, "×", over.best / under.best, over.median / under.median, n, better, bar, note)
 
 
 def header() -> str:
@@ -91,7 +80,9 @@ def line(row: Row | Skipped) -> str:
     if isinstance(row, Skipped):
         return f"  {row.name}: skipped, {row.reason}"
     verdict = {None: "", True: "pass", False: "MISS"}[row.passed]
-    cells = (figure(row.best), figure(row.median), str(row.bar or ""), verdict)
+    sign = "≤" if row.better == "lower" else "≥"
+    bar = "" if row.bar is None else f"{sign} {row.bar:,g}"
+    cells = (figure(row.best), figure(row.median), bar, verdict)
     text = _line(f"  {row.name} [{row.unit}]", *cells)
     return f"{text}\n      {row.note}" if row.note else text
 
@@ -109,7 +100,7 @@ def _line(*cells: str) -> str:
     return (first + "".join(others)).rstrip()
 
 
-def write_json(path: Path, cases: dict[str, Sequence[Row | Skipped]], *, quick: bool) -> None:
+def write_json(path: Path, cases: Mapping[str, Sequence[Row | Skipped]], *, quick: bool) -> None:
     """All rows with the machine they were measured on."""
     results = [
         {"case": case, **asdict(row), "passed": row.passed}
@@ -117,7 +108,12 @@ def write_json(path: Path, cases: dict[str, Sequence[Row | Skipped]], *, quick: 
         for row in rows
         if isinstance(row, Row)
     ]
-    skipped = [{"case": case, **asdict(row)} for case, rows in cases.items() for row in rows if isinstance(row, Skipped)]
+    skipped = [
+        {"case": case, **asdict(row)}
+        for case, rows in cases.items()
+        for row in rows
+        if isinstance(row, Skipped)
+    ]
     document = {"machine": machine(), "quick": quick, "results": results, "skipped": skipped}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")

@@ -72,6 +72,8 @@ class Polyhedron {
   Vec3 vertex(std::size_t v) const { return {x_[v], y_[v], z_[v]}; }
   const std::vector<Plane>& planes() const { return planes_; }
 
+  bool has_plane(std::int32_t site, const Image& image) const;
+
   // The farthest vertex beyond a distance that is not settled; n_vertices() if there is none.
   std::size_t farthest_unsettled(double beyond2) const;
   void settle(std::size_t vertex) { settled_[vertex] = 1; }  // no atom cuts it off: it is a vertex of the cell
@@ -162,6 +164,12 @@ void Polyhedron<Edges>::update_radius() {
     largest = r2 > largest ? r2 : largest;
   }
   radius2_ = largest;
+}
+
+template <class Edges>
+bool Polyhedron<Edges>::has_plane(std::int32_t site, const Image& image) const {
+  return std::any_of(planes_.begin(), planes_.end(),
+                     [&](const Plane& plane) { return plane.site == site && plane.image == image; });
 }
 
 template <class Edges>

@@ -9,7 +9,7 @@ namespace {
 constexpr double kFirstShell = 1.9;
 constexpr double kShellGrowth = 1.3;
 constexpr double kLastShell = 3.3;    // farther out, voids are searched vertex by vertex
-constexpr double kTolerance = 1e-11;  // of the spacing (V/n)^(1/3)
+constexpr double kTolerance = 1e-12;  // of the spacing (V/n)^(1/3)
 constexpr double kToleranceGrowth = 7.3;
 constexpr int kAttempts = 8;
 constexpr double kNoArea = 1e-12;  // of the cell's surface
@@ -60,7 +60,8 @@ Cut CellBuilder::settle_far_vertices(const Packing& packing, std::size_t site, d
     Candidate atom;
     // An atom at p that is nearer to the vertex v by m cuts m |v| / |p| deep, and |p| is beyond what was searched.
     const double margin = 0.25 * tolerance * searched / std::sqrt(norm2(cell.vertex(vertex)));
-    if (!packing.nearest_to(site, cell.vertex(vertex), margin, atom)) {
+    // Far out, rounding alone can put a vertex beyond a plane that already made it.
+    if (!packing.nearest_to(site, cell.vertex(vertex), margin, atom) || cell.has_plane(atom.site, atom.image)) {
       cell.settle(vertex);
       continue;
     }

@@ -13,7 +13,10 @@ from hypothesis import HealthCheck, settings
 
 # Timing belongs to the benchmarks; the same examples every run, so that a failure can be repeated.
 settings.register_profile(
-    "seitz", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    "seitz",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("seitz")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from seitz import Cell
 
 FCC = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
@@ -37,7 +38,7 @@ def diamond(z: int = 14, a: float = 5.431) -> Cell:
 
 
 def rocksalt(cation: int = 11, anion: int = 17, a: float = 5.64) -> Cell:
-    shifted = (np.array(FCC) + [0.5, 0, 0]).tolist()
+    shifted = (np.array(FCC) + np.array([0.5, 0, 0])).tolist()
     return cubic(a, FCC + shifted, [cation] * 4 + [anion] * 4)
 
 
@@ -55,7 +56,9 @@ def caesium_chloride(a: float = 4.12) -> Cell:
     return cubic(a, [[0, 0, 0], [0.5, 0.5, 0.5]], [55, 17])
 
 
-def sigma_phase(numbers: tuple[int, int, int, int, int] = (26, 24, 24, 26, 26), a: float = 8.8, c: float = 4.56) -> Cell:
+def sigma_phase(
+    numbers: tuple[int, int, int, int, int] = (26, 24, 24, 26, 26), a: float = 8.8, c: float = 4.56
+) -> Cell:
     """The 30-atom σ phase, P4_2/mnm: 2a, 4f, 8i, 8i, 8j (Bergman & Shoemaker, Acta Cryst. 7, 857, 1954)."""
     xf, (x1, y1), (x2, y2), (xj, zj) = 0.3986, (0.4635, 0.1312), (0.7393, 0.0661), (0.1827, 0.2520)
     sites: list[tuple[list[float], int]] = [([0, 0, 0], 0), ([0.5, 0.5, 0.5], 0)]
@@ -92,7 +95,9 @@ def supercell(cell: Cell, multiples: tuple[int, int, int]) -> Cell:
     return Cell(np.diag(multiples) @ cell.lattice, coords, np.repeat(cell.atomic_numbers, len(shifts)))
 
 
-def random_cell(rng: np.random.Generator, n_sites: int, elements: tuple[int, ...] = (3, 8, 13, 26, 57)) -> Cell:
+def random_cell(
+    rng: np.random.Generator, n_sites: int, elements: tuple[int, ...] = (3, 8, 13, 26, 57)
+) -> Cell:
     """Random lattice and positions at a density of about 12 Å³ per atom, no two atoms closer than 0.3 Å."""
     while True:
         lattice = np.eye(3) + rng.uniform(-0.35, 0.35, (3, 3))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+
 from seitz import Cell, featurize, tessellate
 from structures import HIGH_SYMMETRY, cells, random_cell, rotations, sigma_phase, supercell, unimodular
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from conftest import SHARED
 from seitz import Cell, as_cell, featurize, tessellate
 from seitz.errors import ElementError, OccupancyError, OverlapError, SeitzError
@@ -82,7 +83,8 @@ def test_disordered_edge_cases_are_averaged_on_request(shared_records):
 
 
 @pytest.mark.parametrize(
-    "crystal", ["fcc_Al", "bcc_W", "diamond_Si", "rocksalt_NaCl", "CsCl", "perovskite_SrTiO3", "fluorite_CaF2"]
+    "crystal",
+    ["fcc_Al", "bcc_W", "diamond_Si", "rocksalt_NaCl", "CsCl", "perovskite_SrTiO3", "fluorite_CaF2"],
 )
 def test_every_choice_of_cell_has_the_features_of_the_crystal(shared_records, crystal):
     records = {r["name"]: r["structure"] for r in shared_records("edge_cases/edge_cases.jsonl.gz")}

@@ -16,11 +16,11 @@ from .cell import Cell, OccupancyPolicy
 from .descriptors import Descriptor
 from .descriptors import descriptor as find_descriptor
 from .environments import species_of
-from .errors import OptionError, SeitzError
+from .errors import OptionError, SeitzError, SymmetryError
 from .missing import MissingPolicy, apply_policy
 from .symmetry import SYMPREC, Finder, site_orbits
 from .table import Failure, FeatureTable, RowWarning, concatenate
-from .tessellation import kernel_error, thread_count
+from .tessellation import kernel_error, tessellate, thread_count
 
 SymmetryPolicy = Literal["none", "orbits"]
 ErrorPolicy = Literal["raise", "record"]
@@ -248,8 +248,7 @@ def _featurize_batch(items: Sequence[Item], options: Options) -> FeatureTable:
             if item.cell is None:
                 raise item.error or SeitzError("no structure")
             if options.symmetry == "orbits":
-                orbits = site_orbits(item.cell, finder=options.finder, symprec=options.symprec)
-                weights.append(orbits.weights)
+                weights.append(_orbit_weights(item.cell, options))
         except SeitzError as error:
             fail(row, error)
             continue
@@ -286,6 +285,14 @@ def _featurize_batch(items: Sequence[Item], options: Options) -> FeatureTable:
     ]
     touched = tuple(RowWarning(rows[w.index], ids[rows[w.index]], w.message) for w in warnings)
     return FeatureTable(values, chosen, ids, tuple(sorted(failures, key=lambda f: f.index)), touched)
+
+
+def _orbit_weights(cell: Cell, options: Options) -> FloatArray:
+    try:
+        return site_orbits(cell, finder=options.finder, symprec=options.symprec).weights
+    except SymmetryError:
+        tessellate(cell)  # two atoms at one place defeat the search: then the error that names them is of more use
+        raise
 
 
 def _run_kernel(

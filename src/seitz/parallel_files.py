@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -69,7 +69,7 @@ def featurize_files(
     n_threads: int | None = None,
     skip: Callable[[str], bool] | None = None,
     **options: Any,
-) -> Iterator[FileBatch]:
+) -> Generator[FileBatch, None, None]:
     """Featurize the structures of files, one batch after the other, in bounded memory.
 
     With more than one thread and more than a few hundred small files, other processes read and featurize groups of
@@ -183,10 +183,14 @@ def _featurized_group(files: list[str], task: _Task) -> FileBatch:
 # --- in order ----------------------------------------------------------------------------------------------------
 
 
-def _in_order(groups: Iterator[list[str] | str], task: _Task, processors: int) -> Iterator[FileBatch]:
+def _in_order(
+    groups: Iterator[list[str] | str], task: _Task, processors: int
+) -> Generator[FileBatch, None, None]:
     first = list(islice(groups, _WORTH_A_PROCESS))
     groups = chain(first, groups)
-    many = len(first) == _WORTH_A_PROCESS and sum(isinstance(group, list) for group in first) > len(first) // 2
+    many = (
+        len(first) == _WORTH_A_PROCESS and sum(isinstance(group, list) for group in first) > len(first) // 2
+    )
     if processors == 1 or not many:
         for group in groups:
             if isinstance(group, list):

@@ -179,7 +179,7 @@ def _moyopy_orbits(cell: Cell, symprec: float) -> Orbits:
     return Orbits(
         labels=np.asarray(found.orbits, dtype=np.int64),
         space_group=found.number,
-        symbol=moyopy.SpaceGroupType(found.number).hm_short,
+        symbol=moyopy.SpaceGroupType(found.number).hm_short.replace(" ", ""),
         wyckoffs=tuple(found.wyckoffs),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+
 from reference.voronoi import NO_AREA, Face, brute_force_faces, qhull_faces
 from seitz import Cell, Tessellation, tessellate
 from structures import HIGH_SYMMETRY, random_cell, supercell

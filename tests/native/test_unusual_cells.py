@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from test_cells_against_oracles import assert_same_faces
+
 from reference.voronoi import qhull_faces
 from seitz import Cell, tessellate
 from seitz.errors import OverlapError
 from structures import fcc, random_cell
-
-from test_cells_against_oracles import assert_same_faces
 
 
 def fibonacci_sphere(n: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from seitz import Cell, Tessellation
 from seitz.descriptors.schema import PROPERTIES
 from seitz.elements import table
@@ -24,7 +25,11 @@ def environment_rows(tessellation: Tessellation, p: np.ndarray) -> np.ndarray:
     rows = []
     for i in range(len(tessellation)):
         k = tessellation.faces(i)
-        area, distance, neighbour = tessellation.areas[k], tessellation.distances[k], tessellation.neighbours[k]
+        area, distance, neighbour = (
+            tessellation.areas[k],
+            tessellation.distances[k],
+            tessellation.neighbours[k],
+        )
         w = area / area.sum()
         length = w @ distance
         rows.append(
@@ -54,7 +59,12 @@ def ks2022(cell: Cell, tessellation: Tessellation) -> dict[str, float]:
     elements = list(amounts)
     out: dict[str, float] = {}
     for label, y in (("EffectiveCoordination", c), ("BondLengthVariation", variation)):
-        out |= {f"mean_{label}": y.mean(), f"var_{label}": mad(y), f"min_{label}": y.min(), f"max_{label}": y.max()}
+        out |= {
+            f"mean_{label}": y.mean(),
+            f"var_{label}": mad(y),
+            f"min_{label}": y.min(),
+            f"max_{label}": y.max(),
+        }
     relative = length / length.mean()
     out |= {"var_MeanBondLength": mad(relative), "min_MeanBondLength": relative.min()}
     out |= {"max_MeanBondLength": relative.max(), "var_CellVolume": mad(volume) / volume.mean()}
@@ -68,7 +78,9 @@ def ks2022(cell: Cell, tessellation: Tessellation) -> dict[str, float]:
         out[f"range_NeighDiff_shell1_{label}"] = np.ptp(d)
         out |= {f"mean_{label}": q.mean(), f"maxdiff_{label}": np.ptp(q), f"dev_{label}": mad(q)}
         out |= {f"max_{label}": q.max(), f"min_{label}": q.min()}
-        out[f"most_{label}"] = float(np.mean([values[e, j] for e, m in zip(elements, most, strict=True) if m]))
+        out[f"most_{label}"] = float(
+            np.mean([values[e, j] for e, m in zip(elements, most, strict=True) if m])
+        )
     out["NComp"] = len(elements)
     out |= {f"Comp_L{q}Norm": float((x**q).sum() ** (1 / q)) for q in (2, 3, 5, 7, 10)}
     electrons = x @ values[elements][:, 8:12]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.spatial import Voronoi
+
 from seitz import Cell
 
 NO_AREA = 1e-9  # of the surface: faces smaller than this may be there or not
@@ -46,7 +47,9 @@ def brute_force_faces(cell: Cell, site: int) -> list[Face]:
         if len(points) > 3 and radius >= 2 * np.linalg.norm(points, axis=1).max():
             break
         radius *= 1.25
-    return [Face(v, int(j), _polygon_area(points, v, h)) for v, j, h in zip(vectors, sites, half, strict=True)]
+    return [
+        Face(v, int(j), _polygon_area(points, v, h)) for v, j, h in zip(vectors, sites, half, strict=True)
+    ]
 
 
 def _polygon_area(points: np.ndarray, normal: np.ndarray, half: float) -> float:

@@ -14,7 +14,6 @@ __all__ = ["Descriptor", "Feature", "Property", "descriptor", "descriptors"]
 _MAKERS = {"ks2022": ks2022}
 
 
-@cache
 def descriptor(name: str) -> Descriptor:
     """The descriptor of that name.
 
@@ -23,10 +22,14 @@ def descriptor(name: str) -> Descriptor:
     DescriptorError
         No descriptor has this name; the message lists those there are.
     """
-    try:
-        return _MAKERS[name]()
-    except (KeyError, TypeError):
-        raise DescriptorError(f"no descriptor is called {name!r}; there is {', '.join(_MAKERS)}") from None
+    if not isinstance(name, str) or name not in _MAKERS:
+        raise DescriptorError(f"no descriptor is called {name!r}; there is {', '.join(_MAKERS)}")
+    return _made(name)
+
+
+@cache
+def _made(name: str) -> Descriptor:
+    return _MAKERS[name]()
 
 
 def descriptors() -> dict[str, Descriptor]:

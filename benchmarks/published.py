@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import inputs
 import numpy as np
-import structures
 from measure import HERE, ONE_THREAD, Times, repeat, run_child
 from options import Options
-from report import Row, Skipped, at_least, duration, ratio
+from report import Row, Skipped, duration, ratio
 
 from seitz import Cell, featurize
 
@@ -22,9 +22,11 @@ _COPIES = 200  # of the σ phase, for one batch
 def run(options: Options) -> Iterator[Row | Skipped]:
     """30 sites without symmetry, and the σ phase with all of its symmetry."""
     if options.oracle is None:
-        yield Skipped("reference implementation", "no environment for it; run `make oracle`, or give --oracle")
+        yield Skipped(
+            "reference implementation", "no environment for it; run `make oracle`, or give --oracle"
+        )
         return
-    low, sigma = structures.rattled_sigmas(500), structures.sigma()
+    low, sigma = inputs.rattled_sigmas(500), inputs.sigma()
     chosen = low[: 1 if options.quick else 3]
     theirs = _reference(options.oracle, [*chosen, sigma], repetitions=1 if options.quick else 4)
     seconds = [Times(tuple(s)) for s in theirs["seconds"]]
@@ -37,12 +39,12 @@ def run(options: Options) -> Iterator[Row | Skipped]:
     versions = ", ".join(f"{name} {version}" for name, version in theirs["versions"].items())
     yield duration("reference, 30 sites without symmetry", reference_low, "ms", note=versions)
     yield duration("seitz, 30 sites without symmetry", ours_low)
-    yield ratio("reference / seitz, 30 sites without symmetry", reference_low, ours_low, bar=at_least(3000))
+    yield ratio("reference / seitz, 30 sites without symmetry", reference_low, ours_low, bar=3000)
     yield _agreement("largest difference, without symmetry", theirs["vectors"][:-1], featurize(chosen).values)
     yield duration("reference, σ phase", seconds[-1], "ms")
     yield duration("seitz, σ phase, every site", ours_sigma)
     yield duration('seitz, σ phase, symmetry="orbits"', ours_orbits)
-    yield ratio("reference / seitz, σ phase, every site", seconds[-1], ours_sigma, bar=at_least(700))
+    yield ratio("reference / seitz, σ phase, every site", seconds[-1], ours_sigma, bar=700)
     yield ratio("reference / seitz, σ phase, orbits", seconds[-1], ours_orbits)
     yield _agreement("largest difference, σ phase", theirs["vectors"][-1:], featurize(sigma).values)
 
@@ -55,7 +57,7 @@ def _reference(python: Path, cells: Sequence[Cell], *, repetitions: int) -> dict
             for cell in cells
         ]
         source.write_text(json.dumps({"repetitions": repetitions, "structures": as_lists}))
-        run_child([python, HERE / "workers" / "reference.py", source, target], env=ONE_THREAD)
+        run_child([str(python), HERE / "workers" / "published.py", source, target], env=ONE_THREAD)
         result: dict[str, Any] = json.loads(target.read_text())
         return result
 

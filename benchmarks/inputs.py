@@ -19,27 +19,30 @@ PALETTE = np.array([24, 25, 26, 27, 28], dtype=np.int32)
 
 def fcc() -> Cell:
     """Aluminium, conventional cell, 4 sites."""
-    return Cell(np.eye(3) * 4.0495, [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]], [AL] * 4)
+    sites = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+    return Cell(np.eye(3) * 4.0495, sites, np.full(4, AL))
 
 
 def bcc() -> Cell:
     """Tungsten, conventional cell, 2 sites."""
-    return Cell(np.eye(3) * 3.1652, [[0, 0, 0], [0.5, 0.5, 0.5]], [W] * 2)
+    return Cell(np.eye(3) * 3.1652, np.array([[0, 0, 0], [0.5, 0.5, 0.5]]), np.full(2, W))
 
 
 def diamond() -> Cell:
     """Silicon, primitive cell, 2 sites."""
-    return Cell((1 - np.eye(3)) * 5.4310 / 2, [[0, 0, 0], [0.25, 0.25, 0.25]], [SI] * 2)
+    return Cell((1 - np.eye(3)) * 5.4310 / 2, np.array([[0, 0, 0], [0.25, 0.25, 0.25]]), np.full(2, SI))
 
 
 def perovskite() -> Cell:
     """CaTiO3, Pbnm, 20 sites (Sasaki, Prewitt, Bass & Schulze, Acta Cryst. C43, 1668, 1987)."""
     ca, o1, o2 = (0.9933, 0.0360, 0.25), (0.0714, 0.4838, 0.25), (0.7108, 0.2888, 0.0371)
-    four = lambda x, y, z: [(x, y, z), (-x, -y, z + 0.5), (0.5 - x, 0.5 + y, 0.5 - z), (0.5 + x, 0.5 - y, -z)]  # noqa: E731
-    inverted = [tuple(-u for u in p) for p in four(*o2)]
     titanium = [(0, 0.5, 0), (0.5, 0, 0), (0, 0.5, 0.5), (0.5, 0, 0.5)]
-    sites = [*four(*ca), *titanium, *four(*o1), *four(*o2), *inverted]
-    return Cell(np.diag([5.3796, 5.4423, 7.6401]), np.array(sites), [CA] * 4 + [TI] * 4 + [O] * 12)
+    half = [
+        ((x, y, z), (-x, -y, z + 0.5), (0.5 - x, 0.5 + y, 0.5 - z), (0.5 + x, 0.5 - y, -z))
+        for x, y, z in (ca, o1, o2)
+    ]
+    sites = np.concatenate([half[0], titanium, half[1], half[2], -np.array(half[2])])
+    return Cell(np.diag([5.3796, 5.4423, 7.6401]), sites, np.repeat([CA, TI, O], [4, 4, 12]))
 
 
 def sigma() -> Cell:
@@ -49,7 +52,7 @@ def sigma() -> Cell:
     sites += _orbit(0.46349, 0.13122, 0.0)
     sites += _orbit(0.73933, 0.06609, 0.0)
     sites += _orbit(0.18267, 0.18267, 0.25202)
-    return Cell(np.diag([8.7995, 8.7995, 4.5442]), np.array(sites), [FE] * 6 + [CR] * 8 + [FE] * 16)
+    return Cell(np.diag([8.7995, 8.7995, 4.5442]), np.array(sites), np.repeat([FE, CR, FE], [6, 8, 16]))
 
 
 def _orbit(x: float, y: float, z: float) -> list[tuple[float, float, float]]:
@@ -77,7 +80,7 @@ def slab() -> Cell:
         for i in range(2)
         for j in range(2)
     ]
-    return Cell(np.diag([2 * a, 2 * a, height]), np.array(sites), [AL] * 16)
+    return Cell(np.diag([2 * a, 2 * a, height]), np.array(sites), np.full(16, AL))
 
 
 def glass(n_sites: int, *, seed: int = 0) -> Cell:

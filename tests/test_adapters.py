@@ -1,0 +1,159 @@
+"""Structures of pymatgen, ASE, OPTIMADE and plain dictionaries are the same cell."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import ase
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from pymatgen.core import DummySpecies, Lattice, Structure
+
+from seitz import Cell, as_cell
+from seitz.elements import SYMBOLS
+from seitz.errors import ElementError, OccupancyError, ReadError, StructureError
+from structures import perovskite, rocksalt, sigma_phase
+
+CELLS = {"rocksalt": rocksalt(), "perovskite": perovskite(), "sigma": sigma_phase()}
+
+
+def pymatgen_structure(cell: Cell) -> Structure:
+    return Structure(Lattice(cell.lattice), cell.atomic_numbers.tolist(), cell.frac_coords)
+
+
+def ase_atoms(cell: Cell) -> ase.Atoms:
+    return ase.Atoms(
+        numbers=cell.atomic_numbers, scaled_positions=cell.frac_coords, cell=cell.lattice, pbc=True
+    )
+
+
+def optimade(cell: Cell) -> dict:
+    symbols = [SYMBOLS[z] for z in cell.atomic_numbers]
+    return {
+        "id": "x-1",
+        "type": "structures",
+        "attributes": {
+            "lattice_vectors": cell.lattice.tolist(),
+            "cartesian_site_positions": cell.cart_coords.tolist(),
+            "species_at_sites": symbols,
+            "species": [{"name": s, "chemical_symbols": [s], "concentration": [1.0]} for s in set(symbols)],
+        },
+    }
+
+
+def assert_same(found: Cell, expected: Cell) -> None:
+    assert_allclose(found.lattice, expected.lattice, atol=1e-12)
+    assert_allclose(found.frac_coords, expected.frac_coords, atol=1e-12)
+    assert found.atomic_numbers.tolist() == expected.atomic_numbers.tolist()
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_every_form_of_a_structure_gives_the_same_cell(name):
+    cell = CELLS[name]
+    entry = optimade(cell)
+    plain = {"lattice": cell.lattice.tolist(), "frac_coords": cell.frac_coords.tolist()}
+    symbols = [SYMBOLS[z] for z in cell.atomic_numbers]
+    forms = [
+        cell,
+        pymatgen_structure(cell),
+        pymatgen_structure(cell).as_dict(),
+        ase_atoms(cell),
+        entry,
+        entry["attributes"],
+        SimpleNamespace(attributes=entry["attributes"]),
+        SimpleNamespace(
+            entry=SimpleNamespace(attributes=SimpleNamespace(model_dump=lambda: entry["attributes"]))
+        ),
+        plain | {"atomic_numbers": cell.atomic_numbers.tolist()},
+        plain | {"symbols": symbols},
+        plain | {"species": symbols},
+        {"structure": plain | {"atomic_numbers": cell.atomic_numbers.tolist()}, "energy": -1.0},
+        {"lattice": plain["lattice"], "cart_coords": cell.cart_coords.tolist(), "symbols": symbols},
+    ]
+    for form in forms:
+        assert_same(as_cell(form), cell)
+
+
+def test_a_path_is_read(tmp_path):
+    pymatgen_structure(rocksalt()).to(filename=str(tmp_path / "POSCAR"), fmt="poscar")
+    assert_same(as_cell(tmp_path / "POSCAR"), rocksalt())
+    with pytest.raises(ReadError, match="no such file"):
+        as_cell(str(tmp_path / "nothing.cif"))
+
+
+def test_charges_and_deuterium_are_their_elements():
+    structure = Structure(Lattice.cubic(4), ["Fe3+", "O2-", "D"], [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0, 0]])
+    assert as_cell(structure).atomic_numbers.tolist() == [26, 8, 1]
+    assert as_cell(structure.as_dict()).atomic_numbers.tolist() == [26, 8, 1]
+
+
+def test_dummy_species_are_refused_by_site():
+    structure = Structure(Lattice.cubic(4), ["Fe", DummySpecies("X")], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    for form in (
+        structure,
+        structure.as_dict(),
+        ase.Atoms("FeX", positions=[[0, 0, 0], [2, 2, 2]], cell=[4, 4, 4]),
+    ):
+        with pytest.raises(ElementError, match="site 1"):
+            as_cell(form)
+
+
+@pytest.mark.parametrize("as_dict", [False, True])
+def test_shared_sites_follow_the_policy(as_dict):
+    structure = Structure(Lattice.cubic(3.6), [{"Fe": 0.25, "Ni": 0.5}, "O"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    form = structure.as_dict() if as_dict else structure
+    with pytest.raises(OccupancyError, match=r"site 0 .*Fe0.25 Ni0.5"):
+        as_cell(form)
+    averaged = as_cell(form, occupancy="average")
+    assert averaged.occupancies == {0: {26: 0.25, 28: 0.5}}
+    with pytest.raises(OccupancyError):
+        as_cell(averaged)  # the strict policy holds for ready cells too
+    assert as_cell(averaged, occupancy="average") is averaged
+
+
+def test_optimade_vacancies_and_mixtures_follow_the_policy():
+    entry = optimade(rocksalt())
+    attributes = entry["attributes"]
+    attributes["species"] = [
+        {"name": "Na", "chemical_symbols": ["Na", "vacancy"], "concentration": [0.9, 0.1]},
+        {"name": "Cl", "chemical_symbols": ["Cl"], "concentration": [1.0]},
+    ]
+    with pytest.raises(OccupancyError, match=r"Na0\.9"):
+        as_cell(entry)
+    assert as_cell(entry, occupancy="average").occupancies[0] == {11: 0.9}
+    attributes["species"][0] = {"name": "Na", "chemical_symbols": ["vacancy"], "concentration": [1.0]}
+    with pytest.raises(OccupancyError, match="only a vacancy"):
+        as_cell(entry, occupancy="average")
+
+
+def test_occupancies_that_ase_keeps_from_a_cif_are_seen():
+    atoms = ase_atoms(rocksalt())
+    atoms.info["occupancy"] = {"0": {"Na": 0.5, "K": 0.5}, "1": {"Cl": 1.0}}
+    atoms.arrays["spacegroup_kinds"] = np.array([0] * 4 + [1] * 4)
+    with pytest.raises(OccupancyError, match=r"Na0\.5 K0\.5"):
+        as_cell(atoms)
+
+
+@pytest.mark.parametrize(
+    ("form", "match"),
+    [
+        (42, "'int' is no structure"),
+        (None, "'NoneType' is no structure"),
+        ({}, "no key 'lattice'"),
+        ({"lattice": np.eye(3)}, "no key"),
+        ({"lattice": np.eye(3), "frac_coords": [[0, 0, 0]]}, "no key"),
+        ({"sites": 3}, "malformed"),
+        (
+            {"lattice_vectors": None, "cartesian_site_positions": [[0, 0, 0]], "species_at_sites": ["H"]},
+            "singular|malformed",
+        ),
+        ({"lattice": np.zeros((3, 3)), "cart_coords": [[0, 0, 0]], "atomic_numbers": [1]}, "singular"),
+        ({"lattice": np.eye(3), "frac_coords": [[10**400, 0, 0]], "atomic_numbers": [1]}, "."),
+        (ase.Atoms("H"), "no three-dimensional cell"),
+        (ase.Atoms("H", cell=[3, 3, 0]), "no three-dimensional cell"),
+    ],
+)
+def test_what_is_no_structure_is_refused_with_the_reason(form, match):
+    with pytest.raises(StructureError, match=match):
+        as_cell(form)

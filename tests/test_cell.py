@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+from seitz import Cell
+from seitz.cell import build_cell
+from seitz.errors import ElementError, OccupancyError, OptionError, StructureError
+from structures import fcc
+
+BOX = np.eye(3) * 4.0
+
+
+def test_a_cell_is_frozen_and_independent_of_its_input():
+    lattice, coords, numbers = BOX.copy(), np.zeros((1, 3)), np.array([26])
+    cell = Cell(lattice, coords, numbers)
+    lattice[:] = coords[:] = numbers[:] = 9
+    assert cell == Cell(BOX, [[0, 0, 0]], [26])
+    with pytest.raises(ValueError, match="read-only"):
+        cell.frac_coords[0, 0] = 1.0
+    with pytest.raises(AttributeError):
+        cell.lattice = lattice
+
+
+def test_formula_amounts_and_volume_describe_the_content():
+    cell = Cell(BOX, [[0, 0, 0], [0.5, 0.5, 0.5], [0, 0, 0.5]], [8, 26, 8])
+    assert (cell.formula, cell.amounts, cell.volume) == ("O2Fe", {8: 2.0, 26: 1.0}, pytest.approx(64.0))
+    assert "O2Fe" in repr(cell)
+
+
+def test_cells_compare_by_value_and_have_no_hash():
+    assert fcc() == fcc()
+    assert fcc() != fcc(a=3.7)
+    assert fcc() != "fcc"
+    with pytest.raises(TypeError):
+        hash(fcc())
+
+
+def test_a_cell_survives_pickling():
+    cell = fcc().replace(occupancies={0: {29: 0.5, 28: 0.5}})
+    assert pickle.loads(pickle.dumps(cell)) == cell
+
+
+def test_left_handed_lattices_and_coordinates_outside_the_cell_are_fine():
+    assert Cell(-BOX, [[7.5, -3.25, 0.0]], [1]).volume == pytest.approx(64.0)
+
+
+@pytest.mark.parametrize(
+    ("lattice", "match"),
+    [
+        (np.eye(3)[:2], "shape"),
+        (np.diag([1, 1, np.nan]), "vector.* 2 are not finite"),
+        (np.diag([1, np.inf, 1]), "vector.* 1 are not finite"),
+        (np.diag([1.0, 0, 1]), "vector 1 has no length"),
+        ([[1, 0, 0], [0, 1, 0], [1, 1, 0]], "singular"),
+        (np.eye(3) * 1e-6, "check the unit"),
+        (np.eye(3) * 1e10, "check the unit"),
+        ([["a", 0, 0], [0, 1, 0], [0, 0, 1]], "no number"),
+        (None, "no number|shape"),
+    ],
+)
+def test_a_lattice_without_volume_is_refused_with_the_vector_at_fault(lattice, match):
+    with pytest.raises(StructureError, match=match):
+        Cell(lattice, [[0, 0, 0]], [1])
+
+
+@pytest.mark.parametrize(
+    ("coords", "match"),
+    [
+        ([], "empty"),
+        ([[0, 0]], "shape"),
+        ([[0, 0, 0], [0, np.nan, 0]], r"site\(s\) 1"),
+        ([[np.inf, 0, 0], [0, 0, 0]], r"site\(s\) 0"),
+        ([[0, 0, 0], [1e7, 0, 0]], "too far from the cell"),
+        ([["x", 0, 0]], "no number"),
+    ],
+)
+def test_bad_coordinates_are_refused_with_their_site(coords, match):
+    with pytest.raises(StructureError, match=match):
+        Cell(BOX, coords, [1] * len(coords))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "match"),
+    [
+        ([0], "site 0"),
+        ([113], "site 0"),
+        ([-5], "site 0"),
+        ([1.5], "integer"),
+        (["Fe"], "integer"),
+        ([2**40], "integer"),
+    ],
+)
+def test_atomic_numbers_without_data_are_refused(numbers, match):
+    with pytest.raises(ElementError, match=match):
+        Cell(BOX, [[0, 0, 0]], numbers)
+
+
+def test_counts_of_positions_and_elements_must_agree():
+    with pytest.raises(StructureError, match="2 positions but 1"):
+        Cell(BOX, [[0, 0, 0], [0.5, 0, 0]], [1])
+
+
+def test_partial_occupancy_is_refused_unless_averaging_is_asked_for():
+    species = [26, {26: 0.5, 28: 0.5}]
+    with pytest.raises(OccupancyError, match=r"site 1 is partially occupied \(Fe0.5 Ni0.5\)"):
+        build_cell(BOX, [[0, 0, 0], [0.5, 0.5, 0.5]], species)
+    cell = build_cell(BOX, [[0, 0, 0], [0.5, 0.5, 0.5]], species, occupancy="average")
+    assert cell.occupancies == {1: {26: 0.5, 28: 0.5}}
+    assert not cell.is_ordered
+    assert cell.formula == "Fe1.5Ni0.5"
+
+
+def test_a_site_filled_by_one_element_is_ordered_however_it_is_written():
+    assert build_cell(BOX, [[0, 0, 0]], [{26: 1.0}]) == Cell(BOX, [[0, 0, 0]], [26])
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        ({}, OccupancyError),
+        ({26: -0.5}, OccupancyError),
+        ({26: 0.9, 28: 0.9}, OccupancyError),
+        ({0: 0.5}, ElementError),
+    ],
+)
+def test_senseless_occupancies_are_refused(content, error):
+    with pytest.raises(error, match="site 0"):
+        build_cell(BOX, [[0, 0, 0]], [content], occupancy="average")
+
+
+def test_unknown_policies_are_refused():
+    with pytest.raises(OptionError, match="raise, average"):
+        build_cell(BOX, [[0, 0, 0]], [{26: 0.5}], occupancy="guess")
