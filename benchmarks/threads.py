@@ -20,7 +20,7 @@ _NOTE = "wall-clock: meaningful only where the line above is close to 2"
 
 def run(options: Options) -> Iterator[Row]:
     """A batch of σ phases and one large structure."""
-    n_sites, repetitions = (10_000, 5) if options.quick else (50_000, 15)
+    n_sites, repetitions = (10_000, 10) if options.quick else (50_000, 40)
     yield ratio("one thread / two, SHA-256 (upper limit now)", *_one_and_two(_hash, repetitions))
     batch: list[Cell] = [inputs.sigma()] * 2_000
     times = _one_and_two(lambda n: featurize(batch, n_threads=n), repetitions)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -28,6 +27,7 @@ ErrorPolicy = Literal["raise", "record"]
 Progress = Callable[[int, int | None], None]
 
 _BATCH = 1024
+_BATCH_SITES = 100_000
 
 
 class Options(NamedTuple):
@@ -69,8 +69,9 @@ def featurize(
     Parameters
     ----------
     structures
-        One structure or many: anything :func:`seitz.as_cell` takes. A path or a list of paths may also name folders,
-        patterns and files with many structures.
+        One structure, or a list or stream of them: anything :func:`seitz.as_cell` takes, one row each. A single path
+        may also name a folder, a pattern or a file with many structures; :func:`seitz.io.read_structures` takes
+        several such paths.
     descriptor
         Name of the descriptor, see :func:`seitz.descriptors`.
     symmetry
@@ -178,11 +179,23 @@ def _batches(
     items: Iterator[Item], options: Options, batch_size: int, progress: Progress | None
 ) -> Iterator[FeatureTable]:
     done = 0
-    while batch := list(islice(items, batch_size)):
+    while batch := _next_batch(items, batch_size):
         yield _featurize_batch(batch, options)
         done += len(batch)
         if progress is not None:
             progress(done, None)
+
+
+def _next_batch(items: Iterator[Item], batch_size: int) -> list[Item]:
+    """Up to ``batch_size`` structures, fewer where they are large: memory is bounded in sites too."""
+    batch: list[Item] = []
+    n_sites = 0
+    for item in items:
+        batch.append(item)
+        n_sites += 0 if item.cell is None else len(item.cell)
+        if len(batch) == batch_size or n_sites >= _BATCH_SITES:
+            break
+    return batch
 
 
 # --- what comes in -----------------------------------------------------------------------------------------------
@@ -291,7 +304,9 @@ def _orbit_weights(cell: Cell, options: Options) -> FloatArray:
     try:
         return site_orbits(cell, finder=options.finder, symprec=options.symprec).weights
     except SymmetryError:
-        tessellate(cell)  # two atoms at one place defeat the search: then the error that names them is of more use
+        tessellate(
+            cell
+        )  # two atoms at one place defeat the search: then the error that names them is of more use
         raise
 
 

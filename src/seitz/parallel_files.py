@@ -99,12 +99,10 @@ def featurize_files(
     ReadError
         A path that does not exist.
     """
+    processors = thread_count(n_threads)
+    featurize_batches((), **options)  # refuses wrong options before any work
     stop = options.get("on_error", "raise") == "raise"
     task = _Task(options.get("occupancy", "raise"), {**options, "on_error": "record"})
-    processors = thread_count(n_threads)
-    featurize_batches((), **task.options)  # refuses wrong options before any work
-    if options.get("on_error", "raise") not in ("raise", "record"):
-        featurize_batches((), **options)
     files = (path for path in expand(paths) if skip is None or not skip(path))
     batches = _in_order(_groups(files), task, processors)
     try:

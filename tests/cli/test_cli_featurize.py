@@ -172,7 +172,7 @@ def test_wrong_usage_is_code_2_and_one_line(seitz, good_folder, tmp_path, case):
 
 
 def test_debug_shows_the_traceback(seitz, tmp_path):
-    with pytest.raises(package.errors.ReadError):
+    with pytest.raises(package.errors.SeitzError):
         seitz("featurize", tmp_path / "nowhere", "-o", tmp_path / "f.csv", "--debug")
 
 

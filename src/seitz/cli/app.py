@@ -81,7 +81,8 @@ def _reported(error: Exception) -> int:
     usage = getattr(error, "format_message", None)
     if usage is not None:  # raised by typer while it reads the command line
         message = usage().replace("Value error, ", "")
-        print_error(message if message.strip() else "give a command: 'seitz --help' lists them")
+        if message.strip():  # else it has printed the help already
+            print_error(message)
         return 2
     if isinstance(error, UsageError | OptionError | DescriptorError):
         print_error(str(error))

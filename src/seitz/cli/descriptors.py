@@ -72,14 +72,19 @@ def _schema(chosen: Descriptor) -> Table:
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("", justify="right", style="dim")
-    table.add_column("Feature", style="bold", overflow="fold")
-    table.add_column("Unit")
+    table.add_column("Feature", style="bold", no_wrap=True)
+    table.add_column("Unit", no_wrap=True)
     table.add_column("Formula")
-    source = ""
+    source = definition = ""
     for number, feature in enumerate(chosen.features, start=1):
         if feature.source != source:
             source = feature.source
             table.add_row("", Text(f"\n{source}", style="not bold cyan"), "", "")
         unit = "" if feature.unit == "1" else feature.unit
-        table.add_row(str(number), Text(feature.name), unit, Text(f"{feature.formula}"))
+        if definition and feature.formula.endswith(definition):
+            formula = feature.formula.removesuffix(f", {definition}")
+        else:
+            formula = feature.formula
+            definition = formula.partition(", ")[2] if " = " in formula else ""
+        table.add_row(str(number), feature.name, unit, Text(formula))
     return table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,24 +69,34 @@ def featurize(
 
     Failed structures keep their row (NaN) and are listed with the reason in a table beside OUT.
     """
-    from seitz.parallel_files import featurize_files
-
     from .outputs import Outputs
-    from .progress import progress_bar
 
     outputs = Outputs(output, paths, descriptor)
-    batches = featurize_files(
-        paths,
-        n_threads=threads,
-        skip=outputs.__contains__,
-        descriptor=descriptor,
-        symmetry=symmetry,
-        finder=finder,
-        missing=missing,
-        occupancy=occupancy,
-        on_error=on_error,
-    )
+    options = {
+        "descriptor": descriptor,
+        "symmetry": symmetry,
+        "finder": finder,
+        "missing": missing,
+        "occupancy": occupancy,
+        "on_error": on_error,
+    }
+    summary = _write_features(paths, outputs, threads, options)
+    if as_json:
+        print_json(summary.as_dict(outputs, descriptor))
+    else:
+        summary.show(outputs)
+    return 1 if summary.n_failures else 0
+
+
+def _write_features(
+    paths: list[str], outputs: Outputs, threads: int | None, options: Mapping[str, Any]
+) -> _Summary:
+    from seitz.parallel_files import featurize_files
+
+    from .progress import progress_bar
+
     summary = _Summary()
+    batches = featurize_files(paths, n_threads=threads, skip=outputs.__contains__, **options)
     with closing(batches), outputs.table() as sink, progress_bar(paths, outputs) as advance:
         for batch in batches:
             summary.add(batch)
@@ -93,13 +104,9 @@ def featurize(
             advance(batch)
         if not summary.n_structures:
             raise ReadError(f"no structure found in {', '.join(paths)[:200]}")
-    summary.seconds = time.perf_counter() - summary.started
     outputs.write_siblings(summary.failures, summary.warnings)
-    if as_json:
-        print_json(summary.as_dict(outputs, descriptor))
-    else:
-        summary.show(outputs)
-    return 1 if summary.failures["index"] else 0
+    summary.seconds = time.perf_counter() - summary.started
+    return summary
 
 
 def _columns(*names: str) -> dict[str, list[Any]]:
@@ -121,6 +128,14 @@ class _Summary:
         default_factory=lambda: _columns("index", "id", "source", "message")
     )
 
+    @property
+    def n_failures(self) -> int:
+        return len(self.failures["index"])
+
+    @property
+    def n_warnings(self) -> int:
+        return len(self.warnings["index"])
+
     def add(self, batch: FileBatch) -> None:
         for failure in batch.table.failures:
             source = batch.sources[failure.index]
@@ -139,17 +154,16 @@ class _Summary:
         self.n_sites += batch.n_sites
 
     def as_dict(self, outputs: Outputs, descriptor: str) -> dict[str, Any]:
-        n_failures, n_warnings = len(self.failures["index"]), len(self.warnings["index"])
         return {
             "output": os.fspath(outputs.path),
             "descriptor": descriptor,
             "n_features": outputs.n_features,
             "structures": self.n_structures,
             "sites": self.n_sites,
-            "failures": n_failures,
-            "failures_path": os.fspath(outputs.failures) if n_failures else None,
-            "warnings": n_warnings,
-            "warnings_path": os.fspath(outputs.warnings) if n_warnings else None,
+            "failures": self.n_failures,
+            "failures_path": os.fspath(outputs.failures) if self.n_failures else None,
+            "warnings": self.n_warnings,
+            "warnings_path": os.fspath(outputs.warnings) if self.n_warnings else None,
             "seconds": round(self.seconds, 3),
             "structures_per_second": round(self.n_structures / self.seconds, 1),
         }
@@ -158,20 +172,19 @@ class _Summary:
         from rich.markup import escape
 
         out = console()
-        n_failures, n_warnings = len(self.failures["index"]), len(self.warnings["index"])
-        failed = f"[bold red]{n_failures:,} failed[/]" if n_failures else "none failed"
+        failed = f"[bold red]{self.n_failures:,} failed[/]" if self.n_failures else "none failed"
         out.print(
             f"[bold]{self.n_structures:,}[/] structures, {self.n_sites:,} sites, {failed}, "
             f"{self.seconds:.2f} s, {self.n_structures / self.seconds:,.0f} structures/s "
             f"[dim]→[/] [bold]{escape(os.fspath(outputs.path))}[/]",
             soft_wrap=True,
         )
-        if n_failures:
+        if self.n_failures:
             out.print(f"  failures: {escape(os.fspath(outputs.failures))}", soft_wrap=True)
-        if n_warnings:
+        if self.n_warnings:
             out.print(
-                f"  warnings: {escape(os.fspath(outputs.warnings))} [dim]({n_warnings:,} with elements that lack a "
-                "property)[/]",
+                f"  warnings: {escape(os.fspath(outputs.warnings))} [dim]"
+                f"({self.n_warnings:,} with elements that lack a property)[/]",
                 soft_wrap=True,
             )
 
