@@ -110,7 +110,8 @@ _DOCUMENTS = Sybil(
 )
 _DOCSTRINGS = Sybil(
     parsers=[DocTestParser()],
-    patterns=["src/seitz/**/*.py"],
+    path="src/seitz",
+    patterns=["*.py"],
     document_types={".py": PythonDocStringDocument},
     setup=_provide_numpy,
 )
@@ -118,9 +119,16 @@ _DOCSTRINGS = Sybil(
 pytest_collect_file = (_DOCUMENTS + _DOCSTRINGS).pytest()
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The blocks of a document build on one another: `--dist=loadgroup` keeps them in one process."""
-    for item in items:
-        if type(item).__name__ == "SybilItem":
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `-n`, the blocks of a document go to one process, since they build on one another; other tests go anywhere."""
+    if config.getvalue("dist") != "load":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class DocumentScheduling(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file, _, test = nodeid.partition("::")
+            return file if test.startswith("line:") else nodeid
+
+    return DocumentScheduling(config, log)

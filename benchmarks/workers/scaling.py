@@ -30,7 +30,9 @@ def main(path: str, operation: str, repetitions: int) -> None:
     with np.load(path) as arrays:
         cell = seitz.Cell(arrays["lattice"], arrays["frac_coords"], arrays["atomic_numbers"])
     function = getattr(seitz, operation)
-    seitz.featurize(seitz.Cell(np.eye(3) * 3.0, np.zeros((1, 3)), np.array([26])), n_threads=1)  # property tables
+    seitz.featurize(
+        seitz.Cell(np.eye(3) * 3.0, np.zeros((1, 3)), np.array([26])), n_threads=1
+    )  # property tables
     before, seconds = peak_rss(), []
     for _ in range(repetitions):
         start = time.process_time()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int32]
-IndexArray = NDArray[np.int64]
+# Spelled out, since numpy.typing takes time to import.
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+IntArray = np.ndarray[Any, np.dtype[np.int32]]
+IndexArray = np.ndarray[Any, np.dtype[np.int64]]
 
 #: Anything :func:`seitz.as_cell` understands; duck-typed, so no third-party class can be named here.
 StructureLike = Any
+
+PathLike = str | os.PathLike[str]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ def as_cell(structure: StructureLike, *, occupancy: OccupancyPolicy = "raise") -
         if structure.occupancies and occupancy == "raise":
             return _rebuilt(structure)
         return structure
-    if isinstance(structure, str | Path):
+    if isinstance(structure, str | os.PathLike):
         from .io import read_one
 
         return read_one(structure, occupancy=occupancy)

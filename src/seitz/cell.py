@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ._typing import FloatArray, IntArray
 from .elements import MAX_Z, SYMBOLS
 from .errors import ElementError, OccupancyError, OptionError, StructureError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 #: What to do with partially occupied sites: refuse them, or average their elements' properties.
 OccupancyPolicy = Literal["raise", "average"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from functools import cache
 from typing import NamedTuple
 
@@ -50,6 +49,7 @@ def table() -> ElementTable:
     ElementTable
         Read-only arrays; units as in the schema of the descriptors.
     """
+    import csv
     from importlib.resources import files  # slow to import, and only needed here
 
     text = (files("seitz") / "data" / "elements.csv").read_text(encoding="utf-8")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from . import _core
-from ._typing import FloatArray, IndexArray, IntArray, StructureLike
+from ._typing import FloatArray, IndexArray, IntArray, PathLike, StructureLike
 from .adapters import as_cell
 from .cell import Cell, OccupancyPolicy
 from .descriptors import Descriptor
@@ -203,7 +203,7 @@ def _next_batch(items: Iterator[Item], batch_size: int) -> list[Item]:
 
 def open_items(structures: Any, occupancy: OccupancyPolicy) -> tuple[Iterator[Item], int | None]:
     """Structures as a stream of items, and their number where it is known."""
-    if isinstance(structures, str | Path):
+    if isinstance(structures, str | os.PathLike):
         return _file_items([structures], occupancy), None
     if isinstance(structures, Cell | Mapping) or _is_structure(structures):
         structures = [structures]
@@ -218,7 +218,7 @@ def _is_structure(thing: Any) -> bool:
     )
 
 
-def _file_items(paths: Sequence[str | Path], occupancy: OccupancyPolicy) -> Iterator[Item]:
+def _file_items(paths: Sequence[PathLike], occupancy: OccupancyPolicy) -> Iterator[Item]:
     from .io import read_structures
 
     return (
@@ -230,7 +230,7 @@ def _as_item(index: int, structure: Any, occupancy: OccupancyPolicy) -> Item:
     if isinstance(structure, Item):
         return structure
     name = str(index)
-    if isinstance(structure, str | Path):
+    if isinstance(structure, str | os.PathLike):
         name = str(structure)
     elif isinstance(structure, Mapping):
         name = str(structure.get("id") or structure.get("material_id") or index)

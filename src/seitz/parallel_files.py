@@ -7,6 +7,7 @@ kernel on the one before. The rows and their order depend on neither.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -275,7 +276,8 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
 
 
 def _start_process() -> None:
-    """In a new process: leave interruptions to the parent, and do not outlive it."""
+    """In a new process: leave interruptions to the parent, print nothing, and do not outlive it."""
+    logging.getLogger().addHandler(logging.NullHandler())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is not None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from ._optional import load_optional
 from ._typing import IndexArray, StructureLike
 from .adapters import as_cell
 from .cell import Cell
 from .errors import OptionError, StructureError, SymmetryError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 #: moyopy finds all equivalences of the crystal; spglib as the published implementation calls it.
 Finder = Literal["moyopy", "spglib"]
@@ -190,9 +192,7 @@ def _spglib_orbits(cell: Cell, symprec: float, angle_tolerance: float) -> Orbits
     try:
         with warnings.catch_warnings():  # newer versions warn about a change in how they report errors
             warnings.simplefilter("ignore", DeprecationWarning)
-            found = spglib.get_symmetry_dataset(
-                description, symprec=symprec, angle_tolerance=angle_tolerance
-            )
+            found = spglib.get_symmetry_dataset(description, symprec=symprec, angle_tolerance=angle_tolerance)
     except spglib.SpglibError as error:
         raise SymmetryError(f"spglib found no symmetry at symprec={symprec:g} Å: {error}") from None
     if found is None:

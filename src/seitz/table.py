@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ._typing import FloatArray
+from ._typing import FloatArray, PathLike
 from .descriptors import Descriptor
 from .errors import DescriptorError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +94,7 @@ class FeatureTable:
         columns = [pa.array(self.ids, pa.string()), *(pa.array(column) for column in self.values.T)]
         return pa.table(columns, names=["id", *self.names]).replace_schema_metadata(self.metadata)
 
-    def write(self, path: str | Path) -> None:
+    def write(self, path: PathLike) -> None:
         """Write to Parquet, CSV, NPZ or JSON lines, by the file name; complete or not at all.
 
         Raises

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from . import _core
 from ._typing import FloatArray, IndexArray, IntArray, StructureLike
@@ -20,6 +19,9 @@ from .environments import Environments, element_species
 from .errors import ElementError, OptionError, OverlapError, SeitzError, TessellationError
 from .missing import MissingPolicy, apply_policy
 from .table import FeatureTable
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,6 +12,7 @@ import pytest
 from command_samples import SEITZ, poscar, random_cell
 
 import seitz as package
+from seitz import Cell
 
 
 def test_version_and_help(seitz):
@@ -139,3 +140,11 @@ def test_an_ascii_terminal_gets_replacements(seitz_process, tmp_path):
     (tmp_path / "a.POSCAR").write_text(poscar(random_cell(1)))
     done = seitz_process("info", tmp_path / "a.POSCAR", env=os.environ | {"PYTHONIOENCODING": "ascii"})
     assert done.code == 0 and "density" in done.out
+
+
+def test_warnings_of_the_symmetry_finder_are_not_printed(seitz_process, tmp_path):
+    # A supercell that breaks the cubic symmetry of its lattice: moyopy logs that it left operations out.
+    sites = [[x / 2, 0, 0] for x in range(2)]
+    (tmp_path / "a.POSCAR").write_text(poscar(Cell([[8, 0, 0], [0, 4, 0], [0, 0, 4]], sites, [26, 26])))
+    done = seitz_process("info", tmp_path / "a.POSCAR")
+    assert done.code == 0 and done.err == ""

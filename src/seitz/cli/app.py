@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import threading
@@ -60,6 +61,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without Å is no reason to fail
+    if "--debug" not in given:
+        logging.getLogger().addHandler(logging.NullHandler())  # else Python prints the warnings of libraries
     try:
         with _terminable():
             code = int(app(given, prog_name="seitz", standalone_mode=False) or 0)

@@ -5,7 +5,6 @@ The compiled reduction returns one block of statistics per structure; a descript
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -121,6 +120,8 @@ class Descriptor:
     @cached_property
     def digest(self) -> str:
         """Short hash of names, units and formulas: stored with tables and models, so that a mix-up is noticed."""
+        import hashlib  # slow to import, and only needed here
+
         text = "\n".join(f"{f.name}\t{f.unit}\t{f.formula}" for f in self.features)
         return hashlib.sha256(f"{self.name}\n{text}".encode()).hexdigest()[:16]
 
