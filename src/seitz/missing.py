@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Literal, get_args
 
@@ -60,25 +60,41 @@ def apply_policy(
     if policy not in get_args(MissingPolicy):
         raise OptionError(f"missing={policy!r}: choose one of {', '.join(get_args(MissingPolicy))}")
     missing = _missing_by_element(descriptor)
-    flag = np.zeros(MAX_Z + 1, dtype=bool)
-    flag[list(missing)] = True
-    touched_sites = np.flatnonzero(flag[atomic_numbers])
+    treatment = "read as 0" if policy == "zero" else "features left NaN"
     warnings: list[RowWarning] = []
     failures: list[Failure] = []
-    for row in np.unique(np.searchsorted(offsets, touched_sites, side="right") - 1).tolist():
-        present = np.unique(atomic_numbers[offsets[row] : offsets[row + 1]]).tolist()
-        lacking = {z: missing[z] for z in present if z in missing}
-        message = "; ".join(f"{SYMBOLS[z]} has no {', '.join(names)}" for z, names in lacking.items())
+    for lacking, rows in _rows_by_lacking_elements(missing, atomic_numbers, offsets):
+        message = "; ".join(f"{SYMBOLS[z]} has no {', '.join(missing[z])}" for z in lacking)
         if policy == "raise":
-            error = MissingPropertyError(f"{ids[row]}: {message}")
             if on_error == "raise":
-                raise error
-            values[row] = np.nan
-            failures.append(Failure(row, ids[row], type(error).__name__, message))
+                raise MissingPropertyError(f"{ids[rows[0]]}: {message}")
+            values[rows] = np.nan
+            failures += [Failure(row, ids[row], MissingPropertyError.__name__, message) for row in rows]
             continue
         if policy == "nan":
-            for name in {name for names in lacking.values() for name in names}:
-                values[row, descriptor.columns_of(name)] = np.nan
-        treatment = "read as 0" if policy == "zero" else "features left NaN"
-        warnings.append(RowWarning(row, ids[row], f"{message} ({treatment})"))
-    return tuple(warnings), tuple(failures)
+            touched = [descriptor.columns_of(name) for name in {name for z in lacking for name in missing[z]}]
+            values[np.ix_(np.array(rows), np.concatenate(touched))] = np.nan
+        warnings += [RowWarning(row, ids[row], f"{message} ({treatment})") for row in rows]
+    return tuple(sorted(warnings, key=_row)), tuple(sorted(failures, key=_row))
+
+
+def _row(entry: RowWarning | Failure) -> int:
+    return entry.index
+
+
+def _rows_by_lacking_elements(
+    missing: Mapping[int, tuple[str, ...]], atomic_numbers: IntArray, offsets: IndexArray
+) -> list[tuple[tuple[int, ...], list[int]]]:
+    """Rows that hold the same elements with missing properties, by those elements; first rows first."""
+    flag = np.zeros(MAX_Z + 1, dtype=bool)
+    flag[list(missing)] = True
+    sites = np.flatnonzero(flag[atomic_numbers])
+    rows = np.searchsorted(offsets, sites, side="right") - 1
+    pairs = np.unique(rows * (MAX_Z + 1) + atomic_numbers[sites])  # row and element in one number
+    lacking: dict[int, list[int]] = {}
+    for row, z in zip(*(part.tolist() for part in np.divmod(pairs, MAX_Z + 1)), strict=True):
+        lacking.setdefault(row, []).append(z)
+    grouped: dict[tuple[int, ...], list[int]] = {}
+    for row, elements in lacking.items():
+        grouped.setdefault(tuple(elements), []).append(row)
+    return list(grouped.items())

@@ -1,0 +1,25 @@
+"""References of docstrings, such as :class:`~seitz.Cell`, as links of the API page."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import griffe
+
+_ROLE = re.compile(r":(?:class|func|meth|attr|mod):`(~?)([\w.]+)`")
+
+
+class Roles(griffe.Extension):
+    """Rewrites roles to links before the docstrings are parsed."""
+
+    def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
+        """Called for every object that was loaded."""
+        if obj.docstring is not None:
+            obj.docstring.value = _ROLE.sub(_link, obj.docstring.value)
+
+
+def _link(role: re.Match[str]) -> str:
+    short, target = role.groups()
+    shown = target.rpartition(".")[2] if short else target
+    return f"[`{shown}`][{target}]" if target.startswith("seitz.") else f"`{shown}`"
