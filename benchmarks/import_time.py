@@ -1,44 +1,57 @@
-"""`import seitz` against `import numpy`, each in a fresh interpreter, in turn."""
+"""`import seitz` against `import numpy`, in fresh interpreters.
+
+Both are timed in the same interpreter, NumPy first: what seitz adds to it then falls under the same noise.
+"""
 
 from __future__ import annotations
 
+import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
 
-from measure import ONE_THREAD, Child, Times, python_environment, run_child
+from measure import ONE_THREAD, Times, python_environment, run_child
 from options import Options
 from report import Row, duration, ratio
 
 _INSIDE = """
-import time
-wall, cpu = time.perf_counter(), time.process_time()
-import {module}
-print(time.process_time() - cpu, time.perf_counter() - wall)
+from time import perf_counter, process_time
+wall, cpu = perf_counter(), process_time()
+import numpy
+print(process_time() - cpu, perf_counter() - wall)
+import seitz
+print(process_time() - cpu, perf_counter() - wall)
 """
 
 
 def run(options: Options) -> Iterator[Row]:
-    """The statement itself, and the whole process with the start of the interpreter."""
-    modules = ("numpy", "seitz")
-    run_child([sys.executable, "-c", "import seitz"])  # compiles
-    children: dict[str, list[Child]] = {module: [] for module in modules}
-    for _ in range(10 if options.quick else 60):
-        for module in modules:
-            code = _INSIDE.format(module=module)
-            children[module].append(run_child([sys.executable, "-c", code], env=ONE_THREAD))
-    cpu, wall = (
-        {m: Times(tuple(float(c.stdout.split()[k]) for c in children[m])) for m in modules} for k in (0, 1)
+    """CPU and wall time of the statements, and of whole processes with the start of the interpreter."""
+    n = 10 if options.quick else 60
+    argv = [sys.executable, "-c", _INSIDE]
+    run_child(argv)  # compiles
+    texts = [run_child(argv, env=ONE_THREAD).stdout.split() for _ in range(n)]
+    numpy_cpu, numpy_wall, seitz_cpu, seitz_wall = (
+        Times(tuple(float(text[k]) for text in texts)) for k in range(4)
     )
-    process = {m: Times(tuple(c.cpu for c in children[m])) for m in modules}
-    yield duration("import numpy, CPU", cpu["numpy"], "ms")
-    yield duration("import seitz, CPU", cpu["seitz"], "ms")
-    verdict = ratio("import seitz / import numpy, CPU", cpu["seitz"], cpu["numpy"], better="lower", bar=1.2)
+    yield duration("import numpy, CPU", numpy_cpu, "ms")
+    yield duration("import seitz, CPU", seitz_cpu, "ms")
+    verdict = _paired("import seitz / import numpy, CPU", seitz_cpu, numpy_cpu)
     yield verdict
-    yield ratio("import seitz / import numpy, wall", wall["seitz"], wall["numpy"], better="lower", bar=1.2)
-    yield ratio("whole process with interpreter, CPU", process["seitz"], process["numpy"], better="lower")
+    yield _paired("import seitz / import numpy, wall", seitz_wall, numpy_wall)
+    process: dict[str, list[float]] = {"numpy": [], "seitz": []}
+    for _ in range(n):
+        for module, seconds in process.items():
+            seconds.append(run_child([sys.executable, "-c", f"import {module}"], env=ONE_THREAD).cpu)
+    times = (Times(tuple(process[module])) for module in ("seitz", "numpy"))
+    yield ratio("whole process with interpreter, CPU", *times, better="lower")
     if not verdict.passed:
         print(_expensive())
+
+
+def _paired(name: str, over: Times, under: Times) -> Row:
+    """Ratio of what was measured in the same process; the median of all, as either of the two may be the noisy one."""
+    middle = statistics.median(a / b for a, b in zip(over.seconds, under.seconds, strict=True))
+    return Row(name, "×", middle, middle, len(over.seconds), "lower", 1.2)
 
 
 def _expensive(top: int = 12) -> str:

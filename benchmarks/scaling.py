@@ -17,7 +17,7 @@ import inputs
 import numpy as np
 from measure import HERE, Times, machine, run_child
 from options import Options
-from report import Row, duration
+from report import Row
 
 OPERATIONS = ("tessellate", "featurize")
 _SIZES = (100, 316, 1_000, 3_162, 10_000, 31_623, 100_000, 316_228, 1_000_000)
@@ -30,11 +30,11 @@ def run(options: Options) -> Iterator[Row]:
     points = measure(quick=options.quick)
     for operation in OPERATIONS:
         for point in points:
-            times = Times(tuple(point[operation]["seconds"])).per(point["n_sites"])
-            peak = point[operation]["peak"] / 1e6
-            yield duration(
-                f"{operation}, {point['n_sites']:,} atoms", times, "µs/site", note=f"peak {peak:,.0f} MB"
-            )
+            found, n_sites = point[operation], point["n_sites"]
+            best, median = (found[key] / n_sites * 1e6 for key in ("best", "median"))
+            note = f"peak {found['peak'] / 1e6:,.0f} MB"
+            name = f"{operation}, {n_sites:,} atoms"
+            yield Row(name, "µs/site", best, median, found["n"], note=note)
         power = exponent(points, operation)
         yield Row(f"{operation}: exponent of cost against sites", "1", power, power, len(points), bar=_BAR)
 
@@ -52,10 +52,13 @@ def measure(*, quick: bool = False) -> list[dict[str, Any]]:
             del cell
             point: dict[str, Any] = {"n_sites": n_sites}
             for operation in OPERATIONS:
-                repetitions = str(max(3, min(200, 300_000 // n_sites)))
+                repetitions = str(max(5, min(200, 600_000 // n_sites)))
                 worker = HERE / "workers" / "scaling.py"
                 child = run_child([sys.executable, worker, path, operation, repetitions])
-                point[operation] = json.loads(child.stdout)
+                found = json.loads(child.stdout)
+                times = Times(tuple(found["seconds"]))
+                numbers = {"best": times.best, "median": times.median, "n": len(times.seconds)}
+                point[operation] = {**numbers, "peak": found["peak"]}
             points.append(point)
     return points
 
@@ -64,7 +67,7 @@ def exponent(points: list[dict[str, Any]], operation: str) -> float:
     """Slope of log(cost) against log(sites) from a thousand atoms on: 1 is linear."""
     large = [p for p in points if p["n_sites"] >= _REFERENCE]
     sizes = np.log([p["n_sites"] for p in large])
-    return float(np.polyfit(sizes, np.log([min(p[operation]["seconds"]) for p in large]), 1)[0])
+    return float(np.polyfit(sizes, np.log([p[operation]["best"] for p in large]), 1)[0])
 
 
 def plot(points: list[dict[str, Any]], path: Path, *, processor: str) -> None:
@@ -83,18 +86,19 @@ def plot(points: list[dict[str, Any]], path: Path, *, processor: str) -> None:
     with mpl.rc_context(style):
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.9), layout="constrained")
         for operation, (colour, marker) in looks.items():
-            seconds = np.array([min(p[operation]["seconds"]) for p in points])
+            seconds = np.array([p[operation]["best"] for p in points])
             memory = np.array([p[operation]["peak"] for p in points]) / 1e6
             line = {"color": colour, "marker": marker, "markersize": 5, "linewidth": 1.8, "label": operation}
             left.plot(sizes, seconds / sizes * 1e6, **line)
             right.plot(sizes, memory, **line)
         left.set(title="CPU time per atom, one thread", ylabel="µs per atom", ylim=(0, None))
         right.set(title="Peak memory of the process", ylabel="MB", yscale="log", ylim=(10, None))
+        left.legend(frameon=False, loc="lower right")
+        right.legend(frameon=False, loc="upper left")
         for axes in (left, right):
             axes.set(xscale="log", xlabel="atoms in the cell")
             axes.grid(True, color="#dddddd", linewidth=0.7)
             axes.set_axisbelow(True)
-            axes.legend(frameon=False)
         figure.supxlabel(f"Random packing, periodic · {processor}", fontsize=9, color="#666666")
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, format=path.suffix.removeprefix("."), metadata={"Date": None})
@@ -118,7 +122,7 @@ def main() -> None:
         result = {"machine": machine(), "points": measure(quick=arguments.quick)}
     for operation in OPERATIONS:
         for point in result["points"]:
-            each = min(point[operation]["seconds"]) / point["n_sites"] * 1e6
+            each = point[operation]["best"] / point["n_sites"] * 1e6
             peak = point[operation]["peak"] / 1e6
             print(f"{operation:12}{point['n_sites']:>10,} atoms {each:8.2f} µs/atom {peak:8,.0f} MB")
         print(f"{operation:12}cost ~ atoms^{exponent(result['points'], operation):.3f}")

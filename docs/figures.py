@@ -29,6 +29,7 @@ Array = NDArray[np.float64]
 ASSETS = Path(__file__).parent / "assets"
 BLUE, ORANGE, GREEN, PURPLE, GOLD = "#4C78A8", "#E4803A", "#54A37A", "#9C6BB0", "#D8A72E"
 BALL = 5.2  # Å
+WINDOW = 6.4  # of the two-dimensional pictures
 GREY = "#8a8f98"  # legible on white and on black
 STYLE: dict[str, Any] = {
     "svg.hashsalt": "seitz",
@@ -195,6 +196,7 @@ def plane_crystal() -> tuple[Array, Array]:
     frac = np.array([[0.0, 0.0], [0.52, 0.10], [0.30, 0.55], [0.80, 0.62]])
     images = np.stack(np.meshgrid(*[np.arange(-3, 4)] * 2), -1).reshape(-1, 1, 2)
     atoms = ((frac + images) @ lattice).reshape(-1, 2)
+    atoms = atoms[np.abs(atoms).max(axis=1) < WINDOW]
     return lattice, atoms[np.argsort(np.linalg.norm(atoms, axis=1))][1:]
 
 
@@ -227,7 +229,9 @@ def clipping() -> None:
         done = upto
         radius = 2 * float(np.linalg.norm(polygon, axis=1).max())
         place.add_patch(Circle((0, 0), radius, facecolor=GREY, alpha=0.10, edgecolor="none"))
-        place.add_patch(Circle((0, 0), radius, fill=False, edgecolor=GREY, linewidth=0.8, linestyle=(0, (4, 3))))
+        place.add_patch(
+            Circle((0, 0), radius, fill=False, edgecolor=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
+        )
         place.add_patch(Polygon(polygon, facecolor=BLUE, alpha=0.55, edgecolor="none"))
         place.add_patch(Polygon(polygon, fill=False, edgecolor=BLUE, linewidth=1.6, joinstyle="round"))
         inside = np.linalg.norm(atoms, axis=1) < radius
@@ -237,29 +241,27 @@ def clipping() -> None:
         place.scatter(*atoms[inside & used].T, s=26, color=ORANGE, linewidths=0)
         place.scatter(0, 0, s=30, color=BLUE, linewidths=0)
         place.set_title(title, fontsize=11, color=GREY)
-        frame(place, 5.6)
+        frame(place, WINDOW)
     save(figure, "clipping")
 
 
 def void() -> None:
     """Beside a void: the sphere of all possible cutters, and the ball around one far vertex."""
-    rng = np.random.default_rng(7)
     lattice = np.array([[3.0, 0.0], [0.4, 15.0]])
     frac = np.array([[0.0, 0.0], [0.45, 0.07], [0.05, 0.15], [0.55, -0.08], [0.1, -0.17]])
     images = np.stack(np.meshgrid(np.arange(-9, 10), np.arange(-2, 3)), -1).reshape(-1, 1, 2)
-    atoms = ((frac + images) @ lattice + rng.normal(scale=0.0, size=2)).reshape(-1, 2)
-    site = frac[2] @ lattice
-    around = atoms - site
+    around = ((frac + images - frac[2]) @ lattice).reshape(-1, 2)
+    around = around[(np.abs(around) < (21, 16)).all(axis=1)]
     around = around[np.argsort(np.linalg.norm(around, axis=1))][1:]
     polygon = start_cell(lattice)
-    for atom in around[:400]:
+    for atom in around:
         polygon = bisected(polygon, atom)
     far = polygon[np.argmax(np.linalg.norm(polygon, axis=1))]
     reach = float(np.linalg.norm(far))
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4.2))
-    figure.subplots_adjust(left=0, right=1, bottom=0, top=0.91, wspace=0.03)
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.12))
+    figure.subplots_adjust(left=0, right=1, bottom=0, top=0.92, wspace=0.03)
     balls = ((np.zeros(2), 2 * reach), (far, reach))
-    titles = ("who could cut this cell: hundreds of atoms", "who could cut this vertex: one small ball, empty in the end")
+    titles = ("who could cut this cell", "who could cut off its farthest vertex")
     for place, (centre, radius), title in zip(axes, balls, titles, strict=True):
         place.add_patch(Circle(tuple(centre), radius, facecolor=ORANGE, alpha=0.14, edgecolor="none"))
         place.add_patch(Circle(tuple(centre), radius, fill=False, edgecolor=ORANGE, linewidth=1.0))

@@ -1,19 +1,29 @@
-"""Pages that are written by the code they describe: one page of columns for each descriptor."""
+"""Pages that are written by the code they describe: one page of columns for each descriptor, and tables of figures.
+
+The figures come from `docs/assets/benchmarks.json`, a copy of the latest complete result of `make bench`.
+"""
 
 from __future__ import annotations
 
+import html
+import json
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 import seitz
 from seitz.descriptors import Descriptor, Feature
 from seitz.descriptors.schema import PROPERTIES
 from seitz.elements import MAX_Z, SYMBOLS, table
+
+FIGURES = Path(__file__).parent / "assets" / "benchmarks.json"
 
 _INTRODUCTION = {
     "cell geometry": "The shapes of the cells; no element enters.",
@@ -61,9 +71,9 @@ def columns_page(descriptor: Descriptor) -> str:
 def _lines(descriptor: Descriptor) -> Iterator[str]:
     yield f"# Columns of {descriptor.title}\n"
     yield (
-        f"`descriptor=\"{descriptor.name}\"`: {len(descriptor)} columns. {descriptor.reference}. The notation is that of "
-        "the [feature guide](features.md); indices count from 0. This page is written from "
-        f"`seitz.descriptors()[\"{descriptor.name}\"]`; schema digest `{descriptor.digest}`.\n"
+        f'`descriptor="{descriptor.name}"`: {len(descriptor)} columns. {descriptor.reference}. The notation is that of '
+        "the [feature guide](features.md); indices count from 0; without a unit, a column is a pure number. This page is written from "
+        f'`seitz.descriptors()["{descriptor.name}"]`; schema digest `{descriptor.digest}`.\n'
     )
     numbered = list(enumerate(descriptor.features))
     for source, chosen in groupby(numbered, key=lambda pair: pair[1].source):
@@ -71,35 +81,54 @@ def _lines(descriptor: Descriptor) -> Iterator[str]:
         first, last = rows[0][0], rows[-1][0]
         yield f"## {source.capitalize()}: {first} to {last} {{ #columns-{first} }}\n"
         yield f"{_INTRODUCTION[source]}\n"
-        blocks = [(rows[0][1].quantity, rows)]
         if source in ("neighbour differences", "site properties"):
-            blocks = [(q, list(part)) for q, part in groupby(rows, key=lambda pair: pair[1].quantity)]
-            for quantity, part in blocks:
-                yield f"### {quantity[0].upper()}{quantity[1:]}{_unit(part[0][1].unit)} {{ #columns-{part[0][0]}-{part[-1][0]} }}\n"
-                yield from _table(part)
+            for quantity, part in groupby(rows, key=lambda pair: pair[1].quantity):
+                yield from _block(quantity, list(part))
         else:
             yield from _table(rows)
     yield from _properties(descriptor)
 
 
-def _unit(unit: str) -> str:
-    return "" if unit == "1" else f", {unit}"
+def _block(quantity: str, rows: Sequence[tuple[int, Feature]]) -> Iterator[str]:
+    """The statistics of one elemental property."""
+    unit = rows[0][1].unit
+    title = quantity[0].upper() + quantity[1:] + ("" if unit == "1" else f", {unit}")
+    yield f"### {title} {{ #columns-{rows[0][0]}-{rows[-1][0]} }}\n"
+    yield from _table(rows)
 
 
 def _table(rows: Sequence[tuple[int, Feature]]) -> Iterator[str]:
-    yield "| | column | statistic | unit | formula |"
-    yield "|--:|---|---|---|---|"
+    """Columns that are not the same everywhere: units only where there are some, a shared definition only once."""
+    definitions = {feature.formula.partition(", ")[2] for _, feature in rows}
+    shared = definitions.pop() if len(definitions) == 1 else ""
+    shared = shared if " = " in shared else ""
+    heads = ["", "column", *([] if _all(rows, "unit", "1") else ["unit"])]
+    heads += [*([] if _all(rows, "statistic", "") else ["statistic"]), "formula"]
+    yield "| " + " | ".join(heads) + " |"
+    yield "|--:" + "|---" * (len(heads) - 1) + "|"
     for index, feature in rows:
-        unit = "" if feature.unit == "1" else feature.unit
-        name = f'<span id="{feature.name}"></span>`{feature.name}`'
-        yield f"| {index} | {name} | {feature.statistic} | {unit} | {_escaped(feature.formula)} |"
+        cells = {
+            "": str(index),
+            "column": f'<span id="{feature.name}"></span>`{feature.name}`',
+            "unit": feature.unit,
+            "statistic": feature.statistic,
+            "formula": typeset(feature.formula.removesuffix(f", {shared}")),
+        }
+        yield "| " + " | ".join(cells[head] for head in heads) + " |"
     yield ""
+    if shared:
+        yield f"with {typeset(shared)}\n"
 
 
-def _escaped(formula: str) -> str:
-    for character in "\\|*_^<>[]":
-        formula = formula.replace(character, f"&#{ord(character)};")
-    return formula
+def _all(rows: Sequence[tuple[int, Feature]], name: str, value: str) -> bool:
+    return all(getattr(feature, name) == value for _, feature in rows)
+
+
+def typeset(formula: str) -> str:
+    """Plain-text formula with raised and lowered parts, safe inside a Markdown table."""
+    formula = html.escape(formula, quote=False).replace("|", "&#124;").replace("*", "&#42;").replace("'", "′")
+    formula = re.sub(r"_([a-z]+′?(?:,[a-z])?)", r"<sub>\1</sub>", formula)
+    return re.sub(r"\^(?:\(([^)]*)\)|(\d+))", lambda m: f"<sup>{m[1] or m[2]}</sup>", formula)
 
 
 def _properties(descriptor: Descriptor) -> Iterator[str]:
@@ -128,9 +157,55 @@ def _properties(descriptor: Descriptor) -> Iterator[str]:
 def _lacking(values: Any) -> str:
     """Elements without a value, runs of atomic numbers as one range."""
     numbers = [z for z in range(1, MAX_Z + 1) if np.isnan(values[z])]
-    runs = [
-        [z for _, z in run] for _, run in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0])
-    ]
+    runs = [[z for _, z in run] for _, run in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0])]
     return ", ".join(
         SYMBOLS[run[0]] if len(run) == 1 else f"{SYMBOLS[run[0]]}–{SYMBOLS[run[-1]]}" for run in runs
     )
+
+
+# --- benchmarks --------------------------------------------------------------------------------------------------
+
+_CASES = {
+    "reference": "Against the published implementation",
+    "kernel": "Kernel, features of the site included",
+    "batch": "Batches from arrays",
+    "decorations": "Decorations of one tessellation",
+    "command": "The command, from files to a table",
+    "threads": "Threads",
+    "import": "Import",
+    "scaling": "Large structures",
+    "memory": "Memory",
+}
+
+
+def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Put the tables of figures where the page wants them."""
+    if page.file.src_uri != "benchmarks.md":
+        return markdown
+    return markdown.replace(
+        "<!-- figures -->", figures(json.loads(FIGURES.read_text())) if FIGURES.exists() else ""
+    )
+
+
+def figures(document: dict[str, Any]) -> str:
+    """One table per case of a result of `make bench`."""
+    machine = document["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    lines = [f"{machine['processor']}, {machine['system']}, Python {machine['python']}; {versions}.\n"]
+    for case, rows in groupby(document["results"], key=lambda row: row["case"]):
+        lines += [
+            f"### {_CASES.get(case, case.capitalize())}\n",
+            "| | best | median | unit | bar |",
+            "|---|--:|--:|---|---|",
+        ]
+        for row in rows:
+            bar = "" if row["bar"] is None else f"{'≤' if row['better'] == 'lower' else '≥'} {row['bar']:,g}"
+            verdict = {None: "", True: " ✓", False: " missed"}[row["passed"]]
+            cells = (row["name"], _figure(row["best"]), _figure(row["median"]), row["unit"], bar + verdict)
+            lines.append("| " + " | ".join(cell.replace("|", "&#124;") for cell in cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

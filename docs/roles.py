@@ -7,6 +7,8 @@ from typing import Any
 
 import griffe
 
+# Where a function has the name of its module, the plain name means the function.
+_FUNCTIONS = ("seitz.featurize", "seitz.descriptors")
 _ROLE = re.compile(r":(?:class|func|meth|attr|mod):`(~?)([\w.]+)`")
 
 
@@ -22,4 +24,6 @@ class Roles(griffe.Extension):
 def _link(role: re.Match[str]) -> str:
     short, target = role.groups()
     shown = target.rpartition(".")[2] if short else target
+    if target in _FUNCTIONS:
+        target = f"{target}.{shown.rpartition('.')[2]}"
     return f"[`{shown}`][{target}]" if target.startswith("seitz.") else f"`{shown}`"
