@@ -121,7 +121,7 @@ pytest_collect_file = (_DOCUMENTS + _DOCSTRINGS).pytest()
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `-n`, the blocks of a document go to one process, since they build on one another; other tests go anywhere."""
+    """With `-n`, the blocks of a document go to one process: they build on one another. Other tests go anywhere."""
     if config.getvalue("dist") != "load":
         return None
     from xdist.scheduler import LoadScopeScheduling

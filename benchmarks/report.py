@@ -89,7 +89,7 @@ def line(row: Row | Skipped) -> str:
 
 def figure(value: float) -> str:
     """Three significant digits, thousands grouped."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:#.3g}"
 
 
 def _line(*cells: str) -> str:

@@ -24,6 +24,7 @@ from seitz.descriptors.schema import PROPERTIES
 from seitz.elements import MAX_Z, SYMBOLS, table
 
 FIGURES = Path(__file__).parent / "assets" / "benchmarks.json"
+SCALING = FIGURES.with_name("scaling.svg")
 
 _INTRODUCTION = {
     "cell geometry": "The shapes of the cells; no element enters.",
@@ -72,8 +73,8 @@ def _lines(descriptor: Descriptor) -> Iterator[str]:
     yield f"# Columns of {descriptor.title}\n"
     yield (
         f'`descriptor="{descriptor.name}"`: {len(descriptor)} columns. {descriptor.reference}. The notation is that of '
-        "the [feature guide](features.md); indices count from 0; without a unit, a column is a pure number. This page is written from "
-        f'`seitz.descriptors()["{descriptor.name}"]`; schema digest `{descriptor.digest}`.\n'
+        "the [feature guide](features.md); indices count from 0; without a unit, a column is a pure number. "
+        f'This page is written from `seitz.descriptors()["{descriptor.name}"]`; schema digest `{descriptor.digest}`.\n'
     )
     numbered = list(enumerate(descriptor.features))
     for source, chosen in groupby(numbered, key=lambda pair: pair[1].source):
@@ -109,7 +110,7 @@ def _table(rows: Sequence[tuple[int, Feature]]) -> Iterator[str]:
     for index, feature in rows:
         cells = {
             "": str(index),
-            "column": f'<span id="{feature.name}"></span>`{feature.name}`',
+            "column": f'<span id="{feature.name}"></span>`{feature.name}`{{ .column }}',
             "unit": feature.unit,
             "statistic": feature.statistic,
             "formula": typeset(feature.formula.removesuffix(f", {shared}")),
@@ -179,19 +180,23 @@ _CASES = {
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Put the tables of figures where the page wants them."""
+    """Put the tables of figures and the plot of large structures where the page wants them."""
     if page.file.src_uri != "benchmarks.md":
         return markdown
-    return markdown.replace(
-        "<!-- figures -->", figures(json.loads(FIGURES.read_text())) if FIGURES.exists() else ""
-    )
+    tables = figures(json.loads(FIGURES.read_text(encoding="utf-8"))) if FIGURES.exists() else ""
+    plot = "![Time per atom and memory against the number of atoms](assets/scaling.svg)\n"
+    markdown = markdown.replace("<!-- scaling -->", plot if SCALING.exists() else "")
+    return markdown.replace("<!-- figures -->", tables)
 
 
 def figures(document: dict[str, Any]) -> str:
     """One table per case of a result of `make bench`."""
     machine = document["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    lines = [f"{machine['processor']}, {machine['system']}, Python {machine['python']}; {versions}.\n"]
+    lines = [
+        f"{machine['processor']}, {machine['processors']} processors at a load of {machine['load_average'][0]}; "
+        f"{machine['system']}, Python {machine['python']}, {versions}.\n"
+    ]
     for case, rows in groupby(document["results"], key=lambda row: row["case"]):
         lines += [
             f"### {_CASES.get(case, case.capitalize())}\n",

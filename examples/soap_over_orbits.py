@@ -4,8 +4,9 @@ Any descriptor of local environments is the same on equivalent sites. ``seitz.sy
 per-site function once per orbit and copies the rows, whichever package the function comes from. Here it is SOAP of
 DScribe 2.1 (cutoff 6 Å, 8 radial and 6 angular functions).
 
-Measured with this script on one core: 3.8 times faster for the σ phase (30 sites, 5 orbits), 4.6 for spinel (56 sites,
-3 orbits), 8.5 for garnet (160 sites, 4 orbits); the search for the orbits is included.
+Measured with this script (processor time, medians of seven runs on a busy machine, lowest and highest in brackets):
+σ phase (30 sites, 5 orbits) 2.4 times faster (1.8 to 2.8), spinel (56 sites, 3 orbits) 3.9 (2.7 to 4.8), garnet
+(160 sites, 4 orbits) 8.2 (7.4 to 9.1). The search for the orbits is included.
 
 Needs DScribe: pip install dscribe
 """
@@ -27,12 +28,12 @@ REPEATS = 20
 
 
 def best_seconds(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Shortest of several runs, and what the work returned."""
+    """Shortest processor time of several runs, and what the work returned."""
     times = []
     for _ in range(REPEATS):
-        start = time.perf_counter()
+        start = time.process_time()
         result = work()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return min(times), result
 
 

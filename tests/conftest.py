@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from shared_data import SHARED
+
 # Timing belongs to the benchmarks; the same examples every run, so that a failure can be repeated.
 settings.register_profile(
     "seitz",
@@ -19,8 +21,6 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("seitz")
-
-SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ import seitz
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
 _LINK = re.compile(r"\]\((?!https?://|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")
-_ROW = re.compile(r"(?m)^\| (\d+) \| <span id=\"([^\"]+)\"></span>`([^`]+)` \|")
+_ROW = re.compile(r"(?m)^\| (\d+) \| <span id=\"([^\"]+)\"></span>`([^`]+)`\{ \.column \} \|")
 
 
 def load(name: str) -> ModuleType:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conftest import SHARED
 from seitz import Cell, as_cell, featurize, tessellate
 from seitz.errors import ElementError, OccupancyError, OverlapError, SeitzError
+from shared_data import SHARED
 
 SETS = sorted(p.relative_to(SHARED).as_posix() for p in SHARED.glob("*/*.jsonl.gz"))
 

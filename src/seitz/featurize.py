@@ -110,7 +110,7 @@ def featurize(
     >>> from seitz import Cell, featurize
     >>> table = featurize(Cell(np.eye(3) * 2.87, [[0, 0, 0], [0.5, 0.5, 0.5]], [26, 26]))
     >>> table.values.shape, round(float(table["mean_EffectiveCoordination"][0]), 4)
-    ((1, 256), 11.9557)
+    ((1, 256), 11.9569)
     """
     items, total = open_items(structures, occupancy)
     tables = list(

@@ -72,7 +72,8 @@ def test_random_cells_round_trip_in_every_format_and_compression(tmp_path, forma
 @pytest.mark.parametrize(
     "name, identifier",
     [
-        ("POSCAR", "POSCAR"),
+        ("run7/POSCAR", "run7/POSCAR"),
+        ("run7/CONTCAR.gz", "run7/CONTCAR"),
         ("POSCAR.1", "POSCAR.1"),
         ("CONTCAR_relaxed", "CONTCAR_relaxed"),
         ("0-Cr8Fe18Ni4.POSCAR", "0-Cr8Fe18Ni4"),
@@ -84,6 +85,7 @@ def test_random_cells_round_trip_in_every_format_and_compression(tmp_path, forma
 )
 def test_vasp_files_are_known_by_their_names(tmp_path, name, identifier):
     data = poscar_text(NACL).encode()
+    (tmp_path / name).parent.mkdir(exist_ok=True)
     (record,) = read(tmp_path, name, COMPRESSORS[".gz"](data) if name.endswith("gz") else data)
     assert record.error is None
     assert record.id == identifier
@@ -153,7 +155,7 @@ def test_folders_are_read_in_natural_order_without_hidden_names(folder):
         ("**/*", ["POSCAR2", "POSCAR10", "a", "POSCAR1", "POSCAR1"]),
         ("*", ["POSCAR2", "POSCAR10", "a", "POSCAR1", "POSCAR1"]),
         ("[b]", ["POSCAR1", "POSCAR1"]),
-        (".hidden/*", ["POSCAR"]),
+        (".hidden/*", [".hidden/POSCAR"]),
         (".POS*", [".POSCAR"]),
     ],
 )
@@ -237,6 +239,7 @@ def test_a_broken_link_is_a_record(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
 def test_undecodable_file_names_give_printable_records(tmp_path):
     name = os.fsdecode(b"POSCAR\xff")
+    (tmp_path / name).parent.mkdir(exist_ok=True)
     (record,) = read(tmp_path, name, poscar_text(NACL))
     assert record.error is None
     assert record.id == "POSCAR\\udcff"

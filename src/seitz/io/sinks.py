@@ -212,5 +212,11 @@ def _schema(names: Sequence[str], metadata: Mapping[str, str]) -> Any:
 def _record_batch(schema: Any, ids: Sequence[str], values: FloatArray) -> Any:
     import pyarrow as pa
 
-    columns = np.ascontiguousarray(values.T)
-    return pa.record_batch([pa.array(ids, pa.string()), *map(pa.array, columns)], schema=schema)
+    # From buffers: pa.array() would first import pandas, where that is installed.
+    encoded = [identifier.encode() for identifier in ids]
+    ends = np.zeros(len(ids) + 1, dtype=np.int32)
+    np.cumsum([len(text) for text in encoded], out=ends[1:])
+    labels = pa.StringArray.from_buffers(len(ids), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
+    buffers = map(pa.py_buffer, np.ascontiguousarray(values.T))
+    columns = (pa.Array.from_buffers(pa.float64(), len(ids), [None, buffer]) for buffer in buffers)
+    return pa.record_batch([labels, *columns], schema=schema)

@@ -163,6 +163,8 @@ class _Decompressed(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         try:
+            if self._codec == "zstd":
+                return int(self._inner.readinto(buffer))  # pyarrow loses the memory of a read() that fails
             data = self._inner.read1(len(buffer))
         except self._errors as error:
             raise ReadError(f"the {self._codec} data is cut or damaged: {error}") from None
