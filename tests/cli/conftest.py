@@ -23,6 +23,12 @@ class Outcome:
     err: str
 
 
+@pytest.fixture(autouse=True)
+def no_terminal_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parallel test runs set a width, and tables would be cut to it."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def seitz(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     """Run the command in this process."""
