@@ -76,7 +76,7 @@ def _schema(chosen: Descriptor) -> Table:
     table.add_column("Unit", no_wrap=True)
     table.add_column("Formula")
     source = definition = ""
-    for number, feature in enumerate(chosen.features, start=1):
+    for number, feature in enumerate(chosen.features):
         if feature.source != source:
             source = feature.source
             table.add_row("", Text(f"\n{source}", style="not bold cyan"), "", "")

@@ -216,7 +216,9 @@ def _record_batch(schema: Any, ids: Sequence[str], values: FloatArray) -> Any:
     encoded = [identifier.encode() for identifier in ids]
     ends = np.zeros(len(ids) + 1, dtype=np.int32)
     np.cumsum([len(text) for text in encoded], out=ends[1:])
-    labels = pa.StringArray.from_buffers(len(ids), pa.py_buffer(ends.tobytes()), pa.py_buffer(b"".join(encoded)))
+    labels = pa.StringArray.from_buffers(
+        len(ids), pa.py_buffer(ends.tobytes()), pa.py_buffer(b"".join(encoded))
+    )
     buffers = map(pa.py_buffer, np.ascontiguousarray(values.T))
     columns = (pa.Array.from_buffers(pa.float64(), len(ids), [None, buffer]) for buffer in buffers)
     return pa.record_batch([labels, *columns], schema=schema)
