@@ -7,18 +7,16 @@ kernel on the one before. The rows and their order depend on neither.
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain, islice
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -197,19 +195,26 @@ def _in_order(
             else:
                 yield from _large_file(group, task, processors)
         return
-    pool = ProcessPoolExecutor(processors - 1, mp_context=get_context("spawn"), initializer=_start_process)
+    workers = [_Worker() for _ in range(processors - 1)]
+    free = SimpleQueue[_Worker]()
+    for worker in workers:
+        free.put(worker)
+    pool = ThreadPoolExecutor(processors - 1)  # its threads only wait for the processes
     try:
-        yield from _shared_out(groups, task, processors, pool)
-    except BrokenProcessPool:
-        raise SeitzError(
-            "a worker process was killed, perhaps for want of memory: use one thread to see at which file"
-        ) from None
+        yield from _shared_out(
+            groups, task, processors, lambda group: pool.submit(_by_free, free, group, task)
+        )
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:
+            worker.end()
 
 
 def _shared_out(
-    groups: Iterator[list[str] | str], task: _Task, processors: int, pool: Executor
+    groups: Iterator[list[str] | str],
+    task: _Task,
+    processors: int,
+    submit: Callable[[list[str]], Future[FileBatch]],
 ) -> Iterator[FileBatch]:
     """Deal groups to the other processes, and do one here whenever they all have enough."""
     pending: deque[Future[FileBatch]] = deque()
@@ -220,8 +225,7 @@ def _shared_out(
             continue
         unfinished = sum(not future.done() for future in pending)
         if unfinished < _AHEAD * (processors - 1):
-            with _interrupts_held():
-                pending.append(pool.submit(_featurized_group, group, task))
+            pending.append(submit(group))
         else:
             pending.append(_done(partial(_featurized_group, group, task)))
         while pending and (pending[0].done() or len(pending) > _HELD * processors):
@@ -275,18 +279,59 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
 # --- processes ---------------------------------------------------------------------------------------------------
 
 
-def _start_process() -> None:
-    """In a new process: leave interruptions to the parent, print nothing, and do not outlive it."""
-    logging.getLogger().addHandler(logging.NullHandler())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+class _Worker:
+    """A process that featurizes one group of files after the other, at the other end of a pipe.
+
+    The process alone holds its end, so that its death is the end of the stream even in the middle of an answer; the
+    shared pipes of :mod:`concurrent.futures` would leave the reader waiting for the rest.
+    """
+
+    def __init__(self) -> None:
+        context = get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        with _interrupts_held():
+            self._process.start()
+        theirs.close()
+
+    def featurize(self, group: list[str], task: _Task) -> FileBatch:
+        try:
+            self._connection.send((group, task))
+            answer = self._connection.recv()
+        except (EOFError, OSError):
+            raise SeitzError(
+                "a worker process was killed, perhaps for want of memory: use one thread to see at which file"
+            ) from None
+        if isinstance(answer, BaseException):
+            raise answer
+        batch: FileBatch = answer
+        return batch
+
+    def end(self) -> None:
+        self._process.terminate()  # it holds nothing that could be lost
+        self._process.join()
+        self._connection.close()
 
 
-def _end_with(parent: Any) -> None:
-    parent.join()
-    os._exit(1)
+def _by_free(free: SimpleQueue[_Worker], group: list[str], task: _Task) -> FileBatch:
+    worker = free.get()
+    try:
+        return worker.featurize(group, task)
+    finally:
+        free.put(worker)
+
+
+def _serve(connection: Any) -> None:
+    """In a new process: answer until the other end closes, be it that its process was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # interruptions are the parent's
+    with suppress(EOFError, OSError):
+        while True:
+            group, task = connection.recv()
+            try:
+                answer: Any = _featurized_group(group, task)
+            except Exception as error:  # goes to the parent, which raises it
+                answer = error
+            connection.send(answer)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ def test_batches_join_to_the_table_of_the_library(many_files):
 
 
 def test_a_small_run_starts_no_process(good_folder, monkeypatch):
-    monkeypatch.setattr("seitz.parallel_files.ProcessPoolExecutor", None)
+    monkeypatch.setattr("seitz.parallel_files._Worker", None)
     (batch,) = featurize_files(good_folder, n_threads=8)
     assert len(batch.table) == 12 and batch.n_sites == 72
 
