@@ -7,6 +7,7 @@ kernel on the one before. The rows and their order depend on neither.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from collections import deque
@@ -324,6 +325,7 @@ def _by_free(free: SimpleQueue[_Worker], group: list[str], task: _Task) -> FileB
 def _serve(connection: Any) -> None:
     """In a new process: answer until the other end closes, be it that its process was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # interruptions are the parent's
+    logging.getLogger().addHandler(logging.NullHandler())  # else Python prints the warnings of libraries
     with suppress(EOFError, OSError):
         while True:
             group, task = connection.recv()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,22 +13,20 @@ from .descriptors import Descriptor
 from .errors import DescriptorError
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """A structure that gave no features: its row is NaN."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # a row number, not tuple.index
     id: str
     error: str
     """Name of the error class."""
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class RowWarning:
+class RowWarning(NamedTuple):
     """A structure whose features rest on a missing elemental property."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # a row number, not tuple.index
     id: str
     message: str
 

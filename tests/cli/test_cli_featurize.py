@@ -242,12 +242,21 @@ def started(many_files: Path, tmp_path: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    end = time.monotonic() + 20
-    while not leftovers(tmp_path) and time.monotonic() < end:
-        time.sleep(0.02)
+    wait_for_worker(process)
     time.sleep(0.7)
-    assert process.poll() is None
+    assert process.poll() is None and leftovers(tmp_path)
     return process
+
+
+def wait_for_worker(process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + 20
+    while sys.platform.startswith("linux") and not workers(process.pid) and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+def workers(pid: int) -> list[int]:
+    """Worker processes of a run, once they have begun as such."""
+    return [c for c in child_processes(pid) if b"spawn_main" in Path(f"/proc/{c}/cmdline").read_bytes()]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -266,13 +275,61 @@ def test_an_interrupted_run_leaves_nothing_behind(many_files, tmp_path, number, 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_a_killed_worker_is_an_error_not_a_hang(many_files, tmp_path):
     process = started(many_files, tmp_path)
-    for child in child_processes(process.pid):
-        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
-            os.kill(child, signal.SIGKILL)
+    killed = workers(process.pid)
+    assert killed
+    for worker in killed:
+        os.kill(worker, signal.SIGKILL)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 1
     assert err.startswith("error: a worker process was killed") and err.count("\n") == 1
     assert leftovers(tmp_path) == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_a_worker_killed_in_the_middle_of_an_answer_is_an_error(tmp_path):
+    lines = [json_line(str(k), random_cell(k % 20, n_sites=4)).strip() for k in range(1500)]
+    folder, results = tmp_path / "documents", tmp_path / "results"
+    folder.mkdir()
+    results.mkdir()
+    for number in range(60):  # answers of megabytes, more than any pipe holds
+        (folder / f"{number}.json").write_text(f"[{','.join(lines)}]")
+    process = subprocess.Popen(
+        [SEITZ, "featurize", *[folder] * 20, "-o", results / "out.npz", "-j", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for_worker(process)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGSTOP)  # now nobody reads the answer
+    (worker,) = workers(process.pid)
+    end = time.monotonic() + 20
+    while "send" not in Path(f"/proc/{worker}/wchan").read_text() and time.monotonic() < end:
+        time.sleep(0.05)
+    blocked = Path(f"/proc/{worker}/wchan").read_text()
+    os.kill(worker, signal.SIGKILL)
+    process.send_signal(signal.SIGCONT)
+    try:
+        _, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    if "send" not in blocked:
+        pytest.skip(f"this kernel does not show that the worker waits to write ({blocked!r})")
+    assert process.returncode == 1
+    assert err.startswith("error: a worker process was killed")
+    assert leftovers(results) == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_warnings_of_libraries_in_workers_are_not_printed(seitz_process, tmp_path):
+    folder = tmp_path / "supercells"
+    folder.mkdir()
+    # moyopy logs that it left symmetry operations out of this supercell.
+    text = poscar(package.Cell([[8, 0, 0], [0, 4, 0], [0, 0, 4]], [[0, 0, 0], [0.5, 0, 0]], [26, 26]))
+    for number in range(900):
+        (folder / f"{number}.POSCAR").write_text(text)
+    done = seitz_process("featurize", folder, "-o", tmp_path / "f.npz", "-j", 2, "--symmetry", "orbits")
+    assert done.code == 0 and done.err == ""
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -19,8 +19,7 @@ Source = Literal["cell geometry", "neighbour differences", "site properties", "c
 IONIC_ELECTRONEGATIVITY = "IonicElectronegativity"
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+class Property(NamedTuple):
     """One elemental property: its column in the element table, the label published descriptors use, unit, meaning."""
 
     name: str
@@ -61,8 +60,7 @@ PROPERTIES: tuple[Property, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Feature:
+class Feature(NamedTuple):
     """One column of a descriptor.
 
     Attributes
