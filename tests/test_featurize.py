@@ -20,6 +20,12 @@ def test_one_structure_is_one_row_although_it_may_be_iterable():
         assert_allclose(featurize(form).values, featurize(cell).values, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("thing", [None, 3])
+def test_what_is_no_structure_at_all_is_refused(thing):
+    with pytest.raises(errors.StructureError, match="is no structure"):
+        featurize(thing)
+
+
 def test_no_structures_are_an_empty_table_with_columns():
     table = featurize([])
     assert (table.values.shape, table.ids, len(table.names)) == ((0, 256), (), 256)

@@ -129,5 +129,7 @@ def test_environments_give_one_row_per_site():
     assert len(environments) == 2
     assert_allclose(environments["CellVolume"], 4.12**3 / 2)
     assert (environments["NeighDiff_shell1_Number"] < 38).all()
+    with pytest.raises(DescriptorError, match="no column 'CN'"):
+        environments["CN"]
     with pytest.raises(OptionError, match="one decoration"):
         tessellate(bcc()).environments([[26, 26], [26, 28]])

@@ -34,6 +34,10 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     # The estimator needs scikit-learn, so it is loaded on first use.
+    if name == "io":
+        import seitz.io
+
+        return seitz.io
     if name == "StructureFeatures":
         from .estimator import StructureFeatures
 

@@ -13,6 +13,7 @@ from ._typing import FloatArray, IndexArray, IntArray
 from .cell import Cell
 from .descriptors.schema import PROPERTIES, VALENCE_COLUMNS
 from .elements import MAX_Z, table
+from .errors import DescriptorError
 
 #: Columns of an environment row: five of the cell's geometry, then one neighbour difference per property.
 ROW_NAMES: tuple[str, ...] = (
@@ -116,4 +117,7 @@ class Environments:
         return len(self.values)
 
     def __getitem__(self, name: str) -> FloatArray:
+        """(n_sites,) one column of all sites."""
+        if name not in self.names:
+            raise DescriptorError(f"environments have no column {name!r}; there is {', '.join(self.names)}")
         return self.values[:, self.names.index(name)]

@@ -207,6 +207,8 @@ def open_items(structures: Any, occupancy: OccupancyPolicy) -> tuple[Iterator[It
         return _file_items([structures], occupancy), None
     if isinstance(structures, Cell | Mapping) or _is_structure(structures):
         structures = [structures]
+    if not isinstance(structures, Iterable):
+        structures = [structures]  # its error says what a structure is
     total = len(structures) if isinstance(structures, Sequence) else None
     return (_as_item(i, structure, occupancy) for i, structure in enumerate(structures)), total
 

@@ -129,7 +129,8 @@ def over_orbits(
     ----------
     function
         ``function(structure, sites)`` returns one row per site in ``sites``. It must not depend on orientation, as no
-        descriptor of a local environment does.
+        descriptor of a local environment does, nor on anything but elements and positions: sites that differ only in
+        magnetic moment, charge or a tag are one orbit.
     structure
         Passed on as it is; anything :func:`seitz.as_cell` takes.
 
