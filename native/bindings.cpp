@@ -5,6 +5,7 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/tuple.h>
 
+#include <algorithm>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -52,6 +53,13 @@ seitz::SpeciesTable species_table(const TableArrays& arrays) {
           elements.data(),     amounts.data(),      negativity.data(), valence.data()};
 }
 
+// An index beyond the table would be read as memory: checked once per call, whatever Python promised.
+void require_species(const std::int32_t* species, std::size_t n, const seitz::SpeciesTable& table) {
+  const bool known = std::all_of(
+      species, species + n, [&](std::int32_t s) { return s >= 0 && static_cast<std::size_t>(s) < table.n_species; });
+  require(known, "a species index is outside the property table");
+}
+
 std::tuple<int, std::int64_t, std::int64_t> as_tuple(const seitz::Status& status) {
   return {static_cast<int>(status.failure), status.site, status.other};
 }
@@ -64,6 +72,7 @@ auto featurize_batch(const In<double, nb::shape<-1, 3, 3>>& lattices, const Long
   require(species.shape(0) == frac_coords.shape(0), "one species per site is needed");
   require(!weights || weights->shape(0) == species.shape(0), "one weight per site is needed");
   const seitz::SpeciesTable properties = species_table(table);
+  require_species(species.data(), species.shape(0), properties);
   const seitz::StructureBatch batch{
       n, lattices.data(), offsets.data(), frac_coords.data(), species.data(), weights ? weights->data() : nullptr};
   const std::size_t width = seitz::block_size(properties.n_properties);
@@ -112,6 +121,7 @@ auto featurize_decorations(double volume, const Longs& offsets, const Ints& neig
   const seitz::FaceView faces = face_view(volume, offsets, neighbours, areas, distances);
   const seitz::SpeciesTable properties = species_table(table);
   require(species.shape(1) == faces.n_sites, "one species per site is needed");
+  require_species(species.data(), species.size(), properties);
   const std::size_t n = species.shape(0), width = seitz::block_size(properties.n_properties);
   std::vector<double> blocks(n * width);
   {
@@ -126,6 +136,7 @@ auto environment_rows(double volume, const Longs& offsets, const Ints& neighbour
   const seitz::FaceView faces = face_view(volume, offsets, neighbours, areas, distances);
   const seitz::SpeciesTable properties = species_table(table);
   require(species.shape(0) == faces.n_sites, "one species per site is needed");
+  require_species(species.data(), species.shape(0), properties);
   const std::size_t n = faces.n_sites, width = seitz::kGeometryColumns + properties.n_properties;
   std::vector<double> rows(n * width);
   {

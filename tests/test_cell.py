@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import pickle
 
 import numpy as np
@@ -41,6 +42,18 @@ def test_cells_compare_by_value_and_have_no_hash():
 def test_a_cell_survives_pickling():
     cell = fcc().replace(occupancies={0: {29: 0.5, 28: 0.5}})
     assert pickle.loads(pickle.dumps(cell)) == cell
+
+
+@pytest.mark.parametrize(
+    "duplicate", [lambda cell: pickle.loads(pickle.dumps(cell)), copy.deepcopy, copy.copy]
+)
+def test_copies_are_read_only_too(duplicate):
+    cell = duplicate(fcc().replace(occupancies={0: {29: 0.5, 28: 0.5}}))
+    for array in (cell.lattice, cell.frac_coords, cell.atomic_numbers):
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+    with pytest.raises(TypeError):
+        cell.occupancies[0][300] = 0.5
 
 
 def test_left_handed_lattices_and_coordinates_outside_the_cell_are_fine():

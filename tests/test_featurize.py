@@ -26,6 +26,15 @@ def test_what_is_no_structure_at_all_is_refused(thing):
         featurize(thing)
 
 
+def test_an_object_that_fails_while_it_is_read_costs_one_row():
+    class Broken:
+        frac_coords = lattice = None
+
+    table = featurize([bcc(), Broken(), fcc()], on_error="record")
+    assert [(f.index, f.error) for f in table.failures] == [(1, "StructureError")]
+    assert np.isfinite(table.values[[0, 2]]).all()
+
+
 def test_no_structures_are_an_empty_table_with_columns():
     table = featurize([])
     assert (table.values.shape, table.ids, len(table.names)) == ((0, 256), (), 256)

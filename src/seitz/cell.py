@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -75,7 +76,13 @@ class Cell:
         object.__setattr__(self, "frac_coords", coords)
         object.__setattr__(self, "atomic_numbers", numbers)
         if self.occupancies:
-            object.__setattr__(self, "occupancies", _checked_occupancies(self.occupancies, len(numbers)))
+            checked = _checked_occupancies(self.occupancies, len(numbers))
+            object.__setattr__(self, "occupancies", MappingProxyType(checked))
+
+    def __reduce__(self) -> tuple[type[Cell], tuple[Any, ...]]:
+        # Through the constructor, so that a copy is checked and read-only too: the kernels trust every cell.
+        occupancies = {site: dict(content) for site, content in self.occupancies.items()}
+        return Cell, (self.lattice, self.frac_coords, self.atomic_numbers, occupancies)
 
     def __len__(self) -> int:
         return len(self.atomic_numbers)
@@ -258,8 +265,8 @@ def _rows(mask: np.ndarray) -> str:
 
 def _checked_occupancies(
     occupancies: Mapping[int, Mapping[int, float]], n_sites: int
-) -> dict[int, dict[int, float]]:
-    checked: dict[int, dict[int, float]] = {}
+) -> dict[int, Mapping[int, float]]:
+    checked: dict[int, Mapping[int, float]] = {}
     for site, content in occupancies.items():
         if not 0 <= site < n_sites:
             raise OccupancyError(f"occupancies name site {site}, but the sites are 0 to {n_sites - 1}")
@@ -274,5 +281,5 @@ def _checked_occupancies(
             raise OccupancyError(
                 f"site {site}: occupancies sum to {sum(content.values()):g} ({format_occupants(content)})"
             )
-        checked[int(site)] = {int(z): float(amount) for z, amount in content.items()}
+        checked[int(site)] = MappingProxyType({int(z): float(amount) for z, amount in content.items()})
     return checked

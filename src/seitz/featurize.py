@@ -15,7 +15,7 @@ from .cell import Cell, OccupancyPolicy
 from .descriptors import Descriptor
 from .descriptors import descriptor as find_descriptor
 from .environments import species_of
-from .errors import OptionError, SeitzError, SymmetryError
+from .errors import OptionError, SeitzError, StructureError, SymmetryError
 from .missing import MissingPolicy, apply_policy
 from .symmetry import SYMPREC, Finder, site_orbits
 from .table import Failure, FeatureTable, RowWarning, concatenate
@@ -240,6 +240,11 @@ def _as_item(index: int, structure: Any, occupancy: OccupancyPolicy) -> Item:
         return Item(name, as_cell(structure, occupancy=occupancy), None)
     except SeitzError as error:
         return Item(name, None, error)
+    except (
+        Exception
+    ) as error:  # another package's object failed while it was read: one row, not the whole batch
+        kind = type(structure).__name__
+        return Item(name, None, StructureError(f"{kind!r} is malformed: {type(error).__name__}: {error}"))
 
 
 # --- one batch ---------------------------------------------------------------------------------------------------

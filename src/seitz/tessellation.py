@@ -204,8 +204,14 @@ def thread_count(n_threads: int | None) -> int:
     if n_threads is None:
         affinity: Callable[[int], set[int]] | None = getattr(os, "sched_getaffinity", None)
         return len(affinity(0)) if affinity else os.cpu_count() or 1
-    if isinstance(n_threads, bool) or not isinstance(n_threads, int | np.integer) or n_threads < 1:
-        raise OptionError(f"n_threads={n_threads!r}: give a positive integer, or None for all processors")
+    if (
+        isinstance(n_threads, bool)
+        or not isinstance(n_threads, int | np.integer)
+        or not 1 <= n_threads <= 4096
+    ):
+        raise OptionError(
+            f"n_threads={n_threads!r}: give an integer from 1 to 4096, or None for all processors"
+        )
     return int(n_threads)
 
 
