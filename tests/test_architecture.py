@@ -16,7 +16,7 @@ LAYERS = [
     {"errors", "_typing", "_core"},
     {"elements", "_optional"},
     {"cell", "descriptors"},
-    {"adapters", "environments", "table"},
+    {"adapters", "environments", "record", "table"},
     {"missing", "symmetry"},
     {"tessellation"},
     {"featurize"},
@@ -56,7 +56,7 @@ def test_imports_point_downwards(path):
     for name, at_top in imports(path):
         if name == own or name not in SPINE | dict.fromkeys(LEAVES, 0):
             continue
-        assert name != "cli", "nothing imports the command line"
+        assert name != "cli" or own == "__main__", "nothing imports the command line"
         if own in SPINE and name in SPINE:
             assert SPINE[name] < SPINE[own] or not at_top, f"{own} imports {name}"
         if own in SPINE and name in LEAVES:

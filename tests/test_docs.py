@@ -107,7 +107,7 @@ def test_every_public_name_is_in_the_reference():
     from seitz import io
 
     for name in set(io.__all__) - {"replacing"}:
-        assert re.search(rf"(?m)^::: seitz\.io\.[\w.]*\b{name}$", page), name
+        assert re.search(rf"(?m)^::: seitz\.(?:io|record)\.[\w.]*\b{name}$", page), name
 
 
 def test_the_citation_file_names_the_package_and_three_papers():

@@ -14,12 +14,14 @@ from .tessellation import Tessellation, tessellate
 
 if TYPE_CHECKING:
     from .estimator import StructureFeatures
+    from .parallel_files import FileBatch, featurize_files
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Cell",
     "FeatureTable",
+    "FileBatch",
     "StructureFeatures",
     "Tessellation",
     "as_cell",
@@ -27,21 +29,26 @@ __all__ = [
     "errors",
     "featurize",
     "featurize_batches",
+    "featurize_files",
     "symmetry",
     "tessellate",
 ]
 
+# These need more than NumPy, so that importing the package stays cheap.
+_ON_FIRST_USE = {
+    "FileBatch": ".parallel_files",
+    "StructureFeatures": ".estimator",
+    "featurize_files": ".parallel_files",
+}
+
 
 def __getattr__(name: str) -> object:
-    # The estimator needs scikit-learn, so it is loaded on first use.
+    from importlib import import_module
+
     if name == "io":
-        import seitz.io
-
-        return seitz.io
-    if name == "StructureFeatures":
-        from .estimator import StructureFeatures
-
-        return StructureFeatures
+        return import_module(".io", __name__)
+    if name in _ON_FIRST_USE:
+        return getattr(import_module(_ON_FIRST_USE[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

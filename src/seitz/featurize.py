@@ -15,10 +15,11 @@ from .cell import Cell, OccupancyPolicy
 from .descriptors import Descriptor
 from .descriptors import descriptor as find_descriptor
 from .environments import species_of
-from .errors import OptionError, SeitzError, StructureError, SymmetryError
+from .errors import OptionError, ReadError, SeitzError, StructureError, SymmetryError
 from .missing import MissingPolicy, apply_policy
+from .record import Record
 from .symmetry import SYMPREC, Finder, site_orbits
-from .table import Failure, FeatureTable, RowWarning, concatenate
+from .table import Failure, FeatureTable, concatenate
 from .tessellation import kernel_error, tessellate, thread_count
 
 SymmetryPolicy = Literal["none", "orbits"]
@@ -41,14 +42,6 @@ class Options(NamedTuple):
     occupancy: OccupancyPolicy
     on_error: ErrorPolicy
     n_threads: int
-
-
-class Item(NamedTuple):
-    """One structure on its way in: its cell, or why there is none."""
-
-    id: str
-    cell: Cell | None
-    error: SeitzError | None
 
 
 def featurize(
@@ -176,7 +169,7 @@ def featurize_batches(
 
 
 def _batches(
-    items: Iterator[Item], options: Options, batch_size: int, progress: Progress | None
+    items: Iterator[Record], options: Options, batch_size: int, progress: Progress | None
 ) -> Iterator[FeatureTable]:
     done = 0
     while batch := _next_batch(items, batch_size):
@@ -186,9 +179,9 @@ def _batches(
             progress(done, None)
 
 
-def _next_batch(items: Iterator[Item], batch_size: int) -> list[Item]:
+def _next_batch(items: Iterator[Record], batch_size: int) -> list[Record]:
     """Up to ``batch_size`` structures, fewer where they are large: memory is bounded in sites too."""
-    batch: list[Item] = []
+    batch: list[Record] = []
     n_sites = 0
     for item in items:
         batch.append(item)
@@ -201,7 +194,7 @@ def _next_batch(items: Iterator[Item], batch_size: int) -> list[Item]:
 # --- what comes in -----------------------------------------------------------------------------------------------
 
 
-def open_items(structures: Any, occupancy: OccupancyPolicy) -> tuple[Iterator[Item], int | None]:
+def open_items(structures: Any, occupancy: OccupancyPolicy) -> tuple[Iterator[Record], int | None]:
     """Structures as a stream of items, and their number where it is known."""
     if isinstance(structures, str | os.PathLike):
         return _file_items([structures], occupancy), None
@@ -220,45 +213,64 @@ def _is_structure(thing: Any) -> bool:
     )
 
 
-def _file_items(paths: Sequence[PathLike], occupancy: OccupancyPolicy) -> Iterator[Item]:
+def _file_items(paths: Sequence[PathLike], occupancy: OccupancyPolicy) -> Iterator[Record]:
     from .io import read_structures
 
-    return (
-        Item(record.id, record.cell, record.error) for record in read_structures(paths, occupancy=occupancy)
-    )
+    return read_structures(paths, occupancy=occupancy)
 
 
-def _as_item(index: int, structure: Any, occupancy: OccupancyPolicy) -> Item:
-    if isinstance(structure, Item):
+def _as_item(index: int, structure: Any, occupancy: OccupancyPolicy) -> Record:
+    if isinstance(structure, Record):
         return structure
     name = str(index)
     if isinstance(structure, str | os.PathLike):
-        name = str(structure)
-    elif isinstance(structure, Mapping):
+        return _only_record(structure, occupancy)
+    if isinstance(structure, Mapping):
         name = str(structure.get("id") or structure.get("material_id") or index)
     try:
-        return Item(name, as_cell(structure, occupancy=occupancy), None)
+        return Record(name, as_cell(structure, occupancy=occupancy), None)
     except SeitzError as error:
-        return Item(name, None, error)
+        return Record(name, None, error)
     except (
         Exception
     ) as error:  # another package's object failed while it was read: one row, not the whole batch
         kind = type(structure).__name__
-        return Item(name, None, StructureError(f"{kind!r} is malformed: {type(error).__name__}: {error}"))
+        return Record(name, None, StructureError(f"{kind!r} is malformed: {type(error).__name__}: {error}"))
+
+
+def _only_record(path: PathLike, occupancy: OccupancyPolicy) -> Record:
+    """The structure of a file in a list of structures: one row, whatever the file holds."""
+    from .io import read_structures
+
+    records = read_structures(path, occupancy=occupancy)
+    try:
+        first, second = next(records, None), next(records, None)
+    except SeitzError as error:
+        return Record(os.fspath(path), None, error, os.fspath(path))
+    if first is None or second is not None:
+        many = ReadError(
+            f"{path}: holds {'no' if first is None else 'more than one'} structure, and is one of a list; "
+            "give it alone, or the list to seitz.featurize_files"
+        )
+        return Record(os.fspath(path), None, many, os.fspath(path))
+    return first
 
 
 # --- one batch ---------------------------------------------------------------------------------------------------
 
 
-def _featurize_batch(items: Sequence[Item], options: Options) -> FeatureTable:
+def _featurize_batch(items: Sequence[Record], options: Options) -> FeatureTable:
     chosen = options.descriptor
-    ids = tuple(item.id for item in items)
+    ids, sources = tuple(item.id for item in items), [item.source for item in items]
+    places = [item.source or _name(item.id, row) for row, item in enumerate(items)]
     failures: list[Failure] = []
 
     def fail(row: int, error: SeitzError) -> None:
         if options.on_error == "raise":
-            raise type(error)(f"{_name(ids[row], row)}: {error}") from None
-        failures.append(Failure(row, ids[row], type(error).__name__, str(error)))
+            raise type(error)(f"{places[row]}: {_without(sources[row], error)}") from None
+        failures.append(
+            Failure(row, ids[row], type(error).__name__, _without(sources[row], error), sources[row])
+        )
 
     rows: list[int] = []
     cells: list[Cell] = []
@@ -292,18 +304,21 @@ def _featurize_batch(items: Sequence[Item], options: Options) -> FeatureTable:
         chosen,
         elements,
         starts,
-        [_name(ids[r], r) for r in rows],
+        [places[r] for r in rows],
         options.missing,
         on_error=options.on_error,
     )
     values[rows] = good
     known = {f.index for f in failures}
     failures += [
-        Failure(rows[f.index], ids[rows[f.index]], f.error, f.message)
+        f._replace(index=rows[f.index], id=ids[rows[f.index]], source=sources[rows[f.index]])
         for f in refused
         if rows[f.index] not in known
     ]
-    touched = tuple(RowWarning(rows[w.index], ids[rows[w.index]], w.message) for w in warnings)
+    touched = tuple(
+        w._replace(index=rows[w.index], id=ids[rows[w.index]], source=sources[rows[w.index]])
+        for w in warnings
+    )
     return FeatureTable(values, chosen, ids, tuple(sorted(failures, key=lambda f: f.index)), touched)
 
 
@@ -344,6 +359,11 @@ def _all_elements(
         return species, offsets
     elements = [np.array(list(cell.amounts), dtype=np.int32) for cell in cells]
     return np.concatenate(elements), np.concatenate([[0], np.cumsum([len(e) for e in elements])])
+
+
+def _without(source: str, error: SeitzError) -> str:
+    """The message of an error without the source that readers put in front of it."""
+    return str(error).removeprefix(f"{source}: ") if source else str(error)
 
 
 def _name(identifier: str, row: int) -> str:

@@ -25,10 +25,11 @@ import numpy as np
 from . import errors
 from .descriptors import descriptor as find_descriptor
 from .errors import ReadError, SeitzError
-from .featurize import Item, featurize_batches
-from .io import Record, read_structures
+from .featurize import featurize_batches
+from .io import read_structures
 from .io.formats import format_by_name
 from .io.paths import expand
+from .record import Record
 from .table import FeatureTable
 from .tessellation import thread_count
 
@@ -49,8 +50,6 @@ class FileBatch(NamedTuple):
     """Features of consecutive structures from files."""
 
     table: FeatureTable
-    sources: tuple[str, ...]
-    """File of each row, with the line, block, item or row where it holds several structures."""
     n_sites: int
     n_files: int
     """Number of files that ended in this batch."""
@@ -116,10 +115,7 @@ def featurize_files(
 
 def _first_error(batch: FileBatch) -> SeitzError:
     failure = batch.table.failures[0]
-    source = batch.sources[failure.index]
-    kind = getattr(errors, failure.error, SeitzError)
-    message = failure.message if failure.message.startswith(source) else f"{source}: {failure.message}"
-    error: SeitzError = kind(message)
+    error: SeitzError = getattr(errors, failure.error, SeitzError)(f"{failure.source}: {failure.message}")
     return error
 
 
@@ -164,14 +160,13 @@ def _records(files: Iterable[str], occupancy: Any) -> Iterator[Record]:
 
 def _featurized(records: Iterable[Record], task: _Task, n_threads: int, n_files: int) -> FileBatch:
     rows = list(records)
-    items = [Item(record.id, record.cell, record.error) for record in rows]
-    if items:
-        (table,) = featurize_batches(items, n_threads=n_threads, batch_size=len(items), **task.options)
+    if rows:
+        (table,) = featurize_batches(rows, n_threads=n_threads, batch_size=len(rows), **task.options)
     else:
         chosen = find_descriptor(task.options.get("descriptor", "ks2022"))
         table = FeatureTable(np.empty((0, len(chosen))), chosen, ())
-    n_sites = sum(len(item.cell) for item in items if item.cell is not None)
-    return FileBatch(table, tuple(record.source for record in rows), n_sites, n_files)
+    n_sites = sum(len(record.cell) for record in rows if record.cell is not None)
+    return FileBatch(table, n_sites, n_files)
 
 
 def _featurized_group(files: list[str], task: _Task) -> FileBatch:

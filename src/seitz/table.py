@@ -21,6 +21,8 @@ class Failure(NamedTuple):
     error: str
     """Name of the error class."""
     message: str
+    source: str = ""
+    """The file, with the line, block, item or row where it holds several structures; empty for objects in memory."""
 
 
 class RowWarning(NamedTuple):
@@ -29,6 +31,7 @@ class RowWarning(NamedTuple):
     index: int  # type: ignore[assignment]  # a row number, not tuple.index
     id: str
     message: str
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,8 +116,8 @@ def concatenate(tables: Sequence[FeatureTable]) -> FeatureTable:
     warnings: list[RowWarning] = []
     for part in tables:
         start = len(ids)
-        failures.extend(Failure(f.index + start, f.id, f.error, f.message) for f in part.failures)
-        warnings.extend(RowWarning(w.index + start, w.id, w.message) for w in part.warnings)
+        failures.extend(f._replace(index=f.index + start) for f in part.failures)
+        warnings.extend(w._replace(index=w.index + start) for w in part.warnings)
         ids.extend(part.ids)
     values = np.concatenate([part.values for part in tables])
     return FeatureTable(values, tables[0].descriptor, tuple(ids), tuple(failures), tuple(warnings))

@@ -20,7 +20,6 @@ def test_batches_join_to_the_table_of_the_library(many_files):
     assert_array_equal(values[:101], expected[np.arange(101) % 20])
     assert_array_equal(values[101:1601], expected[np.arange(1500) % 20])
     assert sum(batch.n_files for batch in batches) == 904
-    assert all(len(batch.sources) == len(batch.table) for batch in batches)
 
 
 def test_a_small_run_starts_no_process(good_folder, monkeypatch):

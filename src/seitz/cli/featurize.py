@@ -138,18 +138,18 @@ class _Summary:
 
     def add(self, batch: FileBatch) -> None:
         for failure in batch.table.failures:
-            source = batch.sources[failure.index]
             _append(
                 self.failures,
                 self.n_structures + failure.index,
                 failure.id,
-                source,
+                failure.source,
                 failure.error,
-                failure.message.removeprefix(f"{source}: "),
+                failure.message,
             )
         for warning in batch.table.warnings:
-            source = batch.sources[warning.index]
-            _append(self.warnings, self.n_structures + warning.index, warning.id, source, warning.message)
+            _append(
+                self.warnings, self.n_structures + warning.index, warning.id, warning.source, warning.message
+            )
         self.n_structures += len(batch.table)
         self.n_sites += batch.n_sites
 

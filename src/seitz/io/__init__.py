@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from seitz.record import Record
+
 from .files import replacing
 from .reading import count_files, read_one, read_structures
-from .records import Record
 from .tables import Sink, Table, open_sink, read_table, write_rows
 
 __all__ = [

@@ -13,9 +13,10 @@ from seitz._typing import FloatArray, IndexArray
 from seitz.cell import Cell, OccupancyPolicy, SiteSpecies, build_cell, format_occupants
 from seitz.elements import MAX_Z
 from seitz.errors import ElementError, OccupancyError, ReadError, StructureError
+from seitz.record import Record
 
 from .coincidence import coincident
-from .records import Record, built_record
+from .records import built_record
 
 _COORDINATE = "_atom_site_fract_x"
 _SAME_POSITION = 0.01  # Å: atoms closer than this share a site

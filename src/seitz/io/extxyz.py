@@ -15,9 +15,10 @@ from seitz.adapters import fractional
 from seitz.cell import Cell, OccupancyPolicy
 from seitz.elements import atomic_number
 from seitz.errors import ElementError, ReadError, StructureError
+from seitz.record import Record
 
 from .fields import number, positions
-from .records import Record, built_record, failed_record, printable
+from .records import built_record, failed_record, printable
 from .streams import MAX_DOCUMENT_BYTES
 
 _PAIR = re.compile(

@@ -10,9 +10,10 @@ from typing import Any
 from seitz.adapters import as_cell
 from seitz.cell import OccupancyPolicy
 from seitz.errors import ReadError, StructureError
+from seitz.record import Record
 
 from .extxyz import decode_line
-from .records import Record, built_record, failed_record, printable
+from .records import built_record, failed_record, printable
 
 _IDENTIFIERS = ("id", "material_id")
 _STRUCTURE_KEYS = frozenset(("lattice", "lattice_vectors", "structure", "sites", "attributes"))

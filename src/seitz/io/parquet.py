@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from seitz._typing import IndexArray
 from seitz.cell import Cell, OccupancyPolicy
 from seitz.errors import ReadError, SeitzError, StructureError
+from seitz.record import Record
 
 from .extxyz import decode_line
 from .jsonfile import loads, record_of
-from .records import Record, built_record, failed_record, printable
+from .records import built_record, failed_record, printable
 from .streams import MAX_DOCUMENT_BYTES
 
 _BATCH_ROWS = 1024

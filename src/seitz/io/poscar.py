@@ -12,9 +12,10 @@ from seitz.adapters import fractional
 from seitz.cell import Cell, OccupancyPolicy
 from seitz.elements import SYMBOLS, atomic_number
 from seitz.errors import ElementError, ReadError
+from seitz.record import Record
 
 from .fields import number, positions
-from .records import Record, built_record
+from .records import built_record
 
 _HEADER_LINES = 9  # title, scale, three vectors, symbols, counts, selective dynamics, mode
 _FLAGS = frozenset(("T", "F", ".TRUE.", ".FALSE."))

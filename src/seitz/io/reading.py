@@ -8,11 +8,12 @@ from typing import get_args
 
 from seitz.cell import Cell, OccupancyPolicy
 from seitz.errors import OptionError, ReadError, SeitzError, UnknownFormatError
+from seitz.record import Record
 
 from . import cif, extxyz, jsonfile, parquet, poscar
 from .formats import FORMATS, SNIFFED_BYTES, FormatName, format_by_content, format_by_name, stem
 from .paths import expand
-from .records import Record, failed_record, printable
+from .records import failed_record, printable
 from .streams import decode, open_stream, read_document, text_lines
 
 PathLike = str | os.PathLike[str]

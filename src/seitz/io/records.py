@@ -1,39 +1,17 @@
-"""One structure of a file, or why it could not be read."""
+"""Records of what is read, or of why it could not be read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from seitz.cell import Cell
 from seitz.errors import ReadError, SeitzError
+from seitz.record import Record
 
 #: What the conversion of well-formed but senseless content can raise besides the package's own errors.
 _MALFORMED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One structure read from a file; exactly one of ``cell`` and ``error`` is set.
-
-    Parameters
-    ----------
-    id
-        Identifier from the file, or made from the file name and the position in the file.
-    cell
-        The structure, or None if it could not be read.
-    error
-        Why there is no structure; its message starts with ``source``.
-    source
-        The file, with the line, block, item or row where it holds several structures.
-    """
-
-    id: str
-    cell: Cell | None
-    error: SeitzError | None
-    source: str
 
 
 def built_record(identifier: str, source: str, build: Callable[[], Cell]) -> Record:
