@@ -41,16 +41,18 @@ void require(bool condition, const char* message) {
   if (!condition) throw nb::value_error(message);
 }
 
-// The species table of Python: properties, elements of each species, ionic electronegativities, valence columns.
-using TableArrays = std::tuple<Table, Longs, Ints, Doubles, Doubles, Ints>;
+// The species table of Python: properties, elements of each species, ionic electronegativities, valence columns,
+// oxidation states of each element.
+using TableArrays = std::tuple<Table, Longs, Ints, Doubles, Doubles, Ints, Longs, Ints>;
 
 seitz::SpeciesTable species_table(const TableArrays& arrays) {
-  const auto& [properties, offsets, elements, amounts, negativity, valence] = arrays;
+  const auto& [properties, offsets, elements, amounts, negativity, valence, state_offsets, states] = arrays;
   require(offsets.shape(0) == properties.shape(0) + 1, "species offsets do not match the property table");
   require(elements.shape(0) == amounts.shape(0), "species elements and amounts differ in length");
   require(valence.shape(0) == 4, "four valence columns are needed");
-  return {properties.shape(0), properties.shape(1), properties.data(), offsets.data(),
-          elements.data(),     amounts.data(),      negativity.data(), valence.data()};
+  require(state_offsets.shape(0) == negativity.shape(0) + 1, "oxidation states of every element are needed");
+  return {properties.shape(0), properties.shape(1), properties.data(), offsets.data(),       elements.data(),
+          amounts.data(),      negativity.data(),   valence.data(),    state_offsets.data(), states.data()};
 }
 
 // An index beyond the table would be read as memory: checked once per call, whatever Python promised.
@@ -60,12 +62,17 @@ void require_species(const std::int32_t* species, std::size_t n, const seitz::Sp
   require(known, "a species index is outside the property table");
 }
 
+seitz::Walk walk_rule(int code) {
+  require(code >= 0 && code <= 2, "no such rule for walks");
+  return static_cast<seitz::Walk>(code);
+}
+
 std::tuple<int, std::int64_t, std::int64_t> as_tuple(const seitz::Status& status) {
   return {static_cast<int>(status.failure), status.site, status.other};
 }
 
 auto featurize_batch(const In<double, nb::shape<-1, 3, 3>>& lattices, const Longs& offsets, const Coords& frac_coords,
-                     const Ints& species, const std::optional<Doubles>& weights, const TableArrays& table,
+                     const Ints& species, const std::optional<Doubles>& weights, const TableArrays& table, int walk,
                      std::size_t n_threads) {
   const std::size_t n = lattices.shape(0);
   require(offsets.shape(0) == n + 1, "offsets must have one entry more than lattices");
@@ -81,7 +88,7 @@ auto featurize_batch(const In<double, nb::shape<-1, 3, 3>>& lattices, const Long
   {
     const nb::gil_scoped_release unlocked;
     std::vector<seitz::Status> statuses(n);
-    seitz::featurize_batch(batch, properties, n_threads, blocks.data(), statuses.data());
+    seitz::featurize_batch(batch, properties, walk_rule(walk), n_threads, blocks.data(), statuses.data());
     for (std::size_t s = 0; s < n; ++s) {
       codes[3 * s] = static_cast<std::int64_t>(statuses[s].failure);
       codes[3 * s + 1] = statuses[s].site;
@@ -97,9 +104,10 @@ auto tessellate(const Lattice3& lattice, const Coords& frac_coords, std::size_t 
   std::vector<std::int32_t> images;
   {
     const nb::gil_scoped_release unlocked;
-    status = seitz::tessellate(lattice.data(), frac_coords.data(), frac_coords.shape(0), n_threads, faces);
-    images.reserve(3 * faces.images.size());
-    for (const seitz::Image& image : faces.images) images.insert(images.end(), image.begin(), image.end());
+    const seitz::Packing packing(lattice.data(), frac_coords.data(), frac_coords.shape(0));
+    status = seitz::tessellate(packing, n_threads, faces);
+    images.resize(3 * faces.images.size());
+    std::copy_n(faces.images.data()->data(), images.size(), images.data());
   }
   const std::size_t n_offsets = faces.offsets.size(), n = faces.areas.size();
   return nb::make_tuple(as_tuple(status), owned(std::move(faces.offsets), {n_offsets}),
@@ -107,33 +115,40 @@ auto tessellate(const Lattice3& lattice, const Coords& frac_coords, std::size_t 
                         owned(std::move(faces.areas), {n}), owned(std::move(faces.distances), {n}));
 }
 
-seitz::FaceView face_view(double volume, const Longs& offsets, const Ints& neighbours, const Doubles& areas,
-                          const Doubles& distances) {
-  const auto n_faces = static_cast<std::size_t>(offsets.data()[offsets.shape(0) - 1]);
-  require(neighbours.shape(0) == n_faces && areas.shape(0) == n_faces && distances.shape(0) == n_faces,
+// The faces of a tessellation in Python: volume, offsets, neighbours, images, areas, distances.
+using FaceArrays = std::tuple<double, Longs, Ints, In<std::int32_t, nb::shape<-1, 3>>, Doubles, Doubles>;
+
+seitz::FaceView face_view(const FaceArrays& arrays) {
+  const auto& [volume, offsets, neighbours, images, areas, distances] = arrays;
+  require(offsets.shape(0) > 0, "offsets are empty");
+  const std::size_t n_sites = offsets.shape(0) - 1;
+  const auto n_faces = static_cast<std::size_t>(offsets.data()[n_sites]);
+  require(neighbours.shape(0) == n_faces && images.shape(0) == n_faces && areas.shape(0) == n_faces &&
+              distances.shape(0) == n_faces,
           "face arrays differ in length");
-  return {offsets.shape(0) - 1, volume, offsets.data(), neighbours.data(), areas.data(), distances.data()};
+  static_assert(sizeof(seitz::Image) == 3 * sizeof(std::int32_t));
+  const auto* translations = reinterpret_cast<const seitz::Image*>(images.data());
+  return {n_sites, volume, offsets.data(), neighbours.data(), translations, areas.data(), distances.data()};
 }
 
-auto featurize_decorations(double volume, const Longs& offsets, const Ints& neighbours, const Doubles& areas,
-                           const Doubles& distances, const In<std::int32_t, nb::ndim<2>>& species,
-                           const TableArrays& table, std::size_t n_threads) {
-  const seitz::FaceView faces = face_view(volume, offsets, neighbours, areas, distances);
+auto featurize_decorations(const FaceArrays& arrays, const In<std::int32_t, nb::ndim<2>>& species,
+                           const TableArrays& table, int walk, std::size_t n_threads) {
+  const seitz::FaceView faces = face_view(arrays);
   const seitz::SpeciesTable properties = species_table(table);
   require(species.shape(1) == faces.n_sites, "one species per site is needed");
   require_species(species.data(), species.size(), properties);
+  const seitz::Walk rule = walk_rule(walk);
   const std::size_t n = species.shape(0), width = seitz::block_size(properties.n_properties);
   std::vector<double> blocks(n * width);
   {
     const nb::gil_scoped_release unlocked;
-    seitz::featurize_decorations(faces, properties, species.data(), n, n_threads, blocks.data());
+    seitz::featurize_decorations(faces, rule, properties, species.data(), n, n_threads, blocks.data());
   }
   return owned(std::move(blocks), {n, width});
 }
 
-auto environment_rows(double volume, const Longs& offsets, const Ints& neighbours, const Doubles& areas,
-                      const Doubles& distances, const Ints& species, const TableArrays& table) {
-  const seitz::FaceView faces = face_view(volume, offsets, neighbours, areas, distances);
+auto environment_rows(const FaceArrays& arrays, const Ints& species, const TableArrays& table) {
+  const seitz::FaceView faces = face_view(arrays);
   const seitz::SpeciesTable properties = species_table(table);
   require(species.shape(0) == faces.n_sites, "one species per site is needed");
   require_species(species.data(), species.shape(0), properties);
@@ -151,11 +166,9 @@ auto environment_rows(double volume, const Longs& offsets, const Ints& neighbour
 NB_MODULE(_core, m) {
   m.doc() = "Compiled kernels of seitz; private, see the public modules.";
   m.def("featurize_batch", &featurize_batch, "lattices"_a.noconvert(), "offsets"_a.noconvert(),
-        "frac_coords"_a.noconvert(), "species"_a.noconvert(), "weights"_a.none(), "table"_a, "n_threads"_a);
+        "frac_coords"_a.noconvert(), "species"_a.noconvert(), "weights"_a.none(), "table"_a, "walk"_a, "n_threads"_a);
   m.def("tessellate", &tessellate, "lattice"_a.noconvert(), "frac_coords"_a.noconvert(), "n_threads"_a);
-  m.def("featurize_decorations", &featurize_decorations, "volume"_a, "offsets"_a.noconvert(),
-        "neighbours"_a.noconvert(), "areas"_a.noconvert(), "distances"_a.noconvert(), "species"_a.noconvert(),
-        "table"_a, "n_threads"_a);
-  m.def("environment_rows", &environment_rows, "volume"_a, "offsets"_a.noconvert(), "neighbours"_a.noconvert(),
-        "areas"_a.noconvert(), "distances"_a.noconvert(), "species"_a.noconvert(), "table"_a);
+  m.def("featurize_decorations", &featurize_decorations, "faces"_a, "species"_a.noconvert(), "table"_a, "walk"_a,
+        "n_threads"_a);
+  m.def("environment_rows", &environment_rows, "faces"_a, "species"_a.noconvert(), "table"_a);
 }

@@ -14,9 +14,11 @@ struct SpeciesTable {
   const double* properties = nullptr;     // (n_species, n_properties), no NaN
   const std::int64_t* offsets = nullptr;  // (n_species + 1): elements of each species
   const std::int32_t* elements = nullptr;
-  const double* amounts = nullptr;           // occupancy of each of them
-  const double* ionic_negativity = nullptr;  // (113), NaN where unknown
-  const std::int32_t* valence = nullptr;     // (4) property indices of the s, p, d and f valence electrons
+  const double* amounts = nullptr;              // occupancy of each of them
+  const double* ionic_negativity = nullptr;     // (113), NaN where unknown
+  const std::int32_t* valence = nullptr;        // (4) property indices of the s, p, d and f valence electrons
+  const std::int64_t* state_offsets = nullptr;  // (114): oxidation states of each element ...
+  const std::int32_t* states = nullptr;         // ... ascending
 
   const double* of(std::size_t species) const { return properties + species * n_properties; }
 };

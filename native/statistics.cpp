@@ -151,14 +151,60 @@ void Composition::write_electronic(const SpeciesTable& table, double* out) const
   out[5] = ionic_mean;
 }
 
-void Composition::write(const SpeciesTable& table, const Decoration& decoration, double* stoichiometry, double* sites,
-                        double* electronic) {
+void Composition::write(const SpeciesTable& table, const Decoration& decoration, const Block& block) {
   count_elements(table, decoration);
-  write_stoichiometry(stoichiometry);
+  write_stoichiometry(block.stoichiometry);
   for (std::size_t j = 0; j < table.n_properties; ++j) {
-    site_statistics(table, decoration, j, sites + kSiteNumbers * j);
+    site_statistics(table, decoration, j, block.sites + kSiteNumbers * j);
   }
-  write_electronic(table, electronic);
+  write_electronic(table, block.electronic);
+}
+
+// A subset sum. Every atom starts at the lowest state of its element; what they then lack to neutrality is made up of
+// steps to higher states, element after element: charged_[q] is the smallest number of atoms of the current element
+// that must take a step to add up to q, 0 where the elements before suffice, -1 where q is out of reach.
+void Composition::write_ionic_formation(const SpeciesTable& table, const Block& block) {
+  double& answer = *block.ionic_formation = 0.0;
+  double lowest = 0.0, highest = 0.0;
+  bool whole = true;
+  for (std::size_t e = 0; e < elements_.size(); ++e) {
+    const auto z = static_cast<std::size_t>(elements_[e]);
+    const std::int32_t *first = table.states + table.state_offsets[z],
+                       *last = table.states + table.state_offsets[z + 1];
+    if (first == last) return;  // an element without any known state
+    lowest += amounts_[e] * *first;
+    highest += amounts_[e] * *(last - 1);
+    whole = whole && amounts_[e] == std::round(amounts_[e]);
+  }
+  if (lowest > 0.0 || highest < 0.0) return;
+  if (!whole) {  // shared sites stand for a large cell: there any total between the extremes can be had
+    answer = 1.0;
+    return;
+  }
+  // Counted from whichever end is nearer to zero.
+  const bool upwards = -lowest <= highest;
+  const auto target = static_cast<std::size_t>(upwards ? -lowest : highest);
+  charged_.assign(target + 1, -1);
+  charged_[0] = 0;
+  for (std::size_t e = 0; e < elements_.size(); ++e) {
+    const auto z = static_cast<std::size_t>(elements_[e]);
+    const std::int32_t *first = table.states + table.state_offsets[z],
+                       *last = table.states + table.state_offsets[z + 1];
+    const auto limit = static_cast<std::int64_t>(amounts_[e]);
+    for (std::size_t q = 0; q <= target; ++q) {
+      if (charged_[q] >= 0) {
+        charged_[q] = 0;
+        continue;
+      }
+      std::int64_t fewest = limit + 1;
+      for (const std::int32_t* state = first; state < last; ++state) {
+        const auto step = static_cast<std::size_t>(upwards ? *state - *first : *(last - 1) - *state);
+        if (step > 0 && step <= q && charged_[q - step] >= 0) fewest = std::min(fewest, charged_[q - step] + 1);
+      }
+      if (fewest <= limit) charged_[q] = fewest;
+    }
+  }
+  answer = charged_[target] >= 0 ? 1.0 : 0.0;
 }
 
 }  // namespace seitz

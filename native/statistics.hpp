@@ -1,7 +1,9 @@
 // Reduction of a structure's rows and composition to one block of numbers, from which every descriptor takes columns.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <vector>
 
 #include "environments.hpp"
@@ -16,16 +18,35 @@ namespace seitz {
 //   stoichiometry number of elements, norms 2, 3, 5, 7, 10
 //   sites         per property: mean, range, MAD, max, min, most
 //   electronic    valence fractions s, p, d, f · ionic character max, mean
+//   order         Warren-Cowley magnitudes of three shells · whether the elements can form an ionic compound;
+//                 NaN where no walk was asked for
 inline constexpr std::size_t kGeometryNumbers = 13;
 inline constexpr std::size_t kDifferenceNumbers = 5;
 inline constexpr std::size_t kStoichiometryNumbers = 6;
 inline constexpr std::size_t kSiteNumbers = 6;
 inline constexpr std::size_t kElectronicNumbers = 6;
+inline constexpr std::size_t kWalkNumbers = 3;
+inline constexpr std::size_t kOrderNumbers = kWalkNumbers + 1;
 
 inline std::size_t block_size(std::size_t n_properties) {
-  return kGeometryNumbers + kStoichiometryNumbers + kElectronicNumbers +
+  return kGeometryNumbers + kStoichiometryNumbers + kElectronicNumbers + kOrderNumbers +
          (kDifferenceNumbers + kSiteNumbers) * n_properties;
 }
+
+// Where the parts of a block begin.
+struct Block {
+  double *geometry, *differences, *stoichiometry, *sites, *electronic, *walks, *ionic_formation;
+  Block(double* block, std::size_t n_properties)
+      : geometry(block),
+        differences(geometry + kGeometryNumbers),
+        stoichiometry(differences + kDifferenceNumbers * n_properties),
+        sites(stoichiometry + kStoichiometryNumbers),
+        electronic(sites + kSiteNumbers * n_properties),
+        walks(electronic + kElectronicNumbers),
+        ionic_formation(walks + kWalkNumbers) {}
+
+  void leave_out_order() const { std::fill(walks, walks + kOrderNumbers, std::numeric_limits<double>::quiet_NaN()); }
+};
 
 // Weighted mean, mean absolute deviation, minimum and maximum of every column of (n, width) rows.
 class Moments {
@@ -45,8 +66,10 @@ class Moments {
 // The parts of a block that depend on the composition alone.
 class Composition {
  public:
-  void write(const SpeciesTable& table, const Decoration& decoration, double* stoichiometry, double* sites,
-             double* electronic);
+  void write(const SpeciesTable& table, const Decoration& decoration, const Block& block);
+
+  // Whether the atoms can take oxidation states that add up to zero; after write().
+  void write_ionic_formation(const SpeciesTable& table, const Block& block);
 
  private:
   void count_elements(const SpeciesTable& table, const Decoration& decoration);
@@ -56,7 +79,8 @@ class Composition {
                        double* out) const;
 
   std::vector<std::int32_t> elements_;
-  std::vector<double> amounts_;  // per element, in atoms
+  std::vector<double> amounts_;        // per element, in atoms
+  std::vector<std::int64_t> charged_;  // scratch of write_ionic_formation
   double total_ = 0.0;
 };
 

@@ -10,27 +10,21 @@ def featurize_batch(
     species: IntArray,
     weights: FloatArray | None,
     table: SpeciesTable,
+    walk: int,
     n_threads: int,
 ) -> tuple[FloatArray, IndexArray]: ...
 def tessellate(
     lattice: FloatArray, frac_coords: FloatArray, n_threads: int
 ) -> tuple[tuple[int, int, int], IndexArray, IntArray, IntArray, FloatArray, FloatArray]: ...
 def featurize_decorations(
-    volume: float,
-    offsets: IndexArray,
-    neighbours: IntArray,
-    areas: FloatArray,
-    distances: FloatArray,
+    faces: tuple[float, IndexArray, IntArray, IntArray, FloatArray, FloatArray],
     species: IntArray,
     table: SpeciesTable,
+    walk: int,
     n_threads: int,
 ) -> FloatArray: ...
 def environment_rows(
-    volume: float,
-    offsets: IndexArray,
-    neighbours: IntArray,
-    areas: FloatArray,
-    distances: FloatArray,
+    faces: tuple[float, IndexArray, IntArray, IntArray, FloatArray, FloatArray],
     species: IntArray,
     table: SpeciesTable,
 ) -> FloatArray: ...

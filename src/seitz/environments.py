@@ -44,6 +44,10 @@ class SpeciesTable(NamedTuple):
     """(113,), NaN where unknown."""
     valence_columns: IntArray
     """(4,) properties that count s, p, d and f valence electrons."""
+    state_offsets: IndexArray
+    """(114,) first oxidation state of each element ..."""
+    states: IntArray
+    """... and the states, ascending."""
 
 
 @cache
@@ -58,6 +62,8 @@ def element_species() -> SpeciesTable:
         amounts=np.ones(MAX_Z + 1),
         ionic_electronegativity=elements.ionic_electronegativity,
         valence_columns=np.array(VALENCE_COLUMNS, dtype=np.int32),
+        state_offsets=np.cumsum([0, *map(len, elements.oxidation_states)], dtype=np.int64),
+        states=np.array([s for states in elements.oxidation_states for s in states], dtype=np.int32),
     )
 
 

@@ -12,7 +12,7 @@ from . import _core
 from ._typing import FloatArray, IndexArray, IntArray, PathLike, StructureLike
 from .adapters import as_cell
 from .cell import Cell, OccupancyPolicy
-from .descriptors import Descriptor
+from .descriptors import Descriptor, Walk
 from .descriptors import descriptor as find_descriptor
 from .environments import species_of
 from .errors import OptionError, ReadError, SeitzError, StructureError, SymmetryError
@@ -47,7 +47,8 @@ class Options(NamedTuple):
 def featurize(
     structures: StructureLike | Iterable[StructureLike],
     *,
-    descriptor: str = "ks2022",
+    descriptor: str | Descriptor = "ks2022",
+    walk: Walk | None = None,
     symmetry: SymmetryPolicy = "none",
     finder: Finder = "moyopy",
     symprec: float = SYMPREC,
@@ -67,6 +68,9 @@ def featurize(
         several such paths.
     descriptor
         Name of the descriptor, see :func:`seitz.descriptors`.
+    walk
+        For Ward2017: ``"self_avoiding"`` (default) gives the values of Ward's own program, ``"no_reversal"`` those
+        that published models were trained on.
     symmetry
         ``"none"`` computes every site; ``"orbits"`` one site per crystallographic orbit, weighted by multiplicity
         (section 3 of Comput. Mater. Sci. 247, 113495). The kernel is so fast that the former is nearly always faster.
@@ -110,6 +114,7 @@ def featurize(
         featurize_batches(
             items,
             descriptor=descriptor,
+            walk=walk,
             symmetry=symmetry,
             finder=finder,
             symprec=symprec,
@@ -121,7 +126,7 @@ def featurize(
         )
     )
     if not tables:
-        chosen = find_descriptor(descriptor)
+        chosen = find_descriptor(descriptor, walk)
         return FeatureTable(np.empty((0, len(chosen))), chosen, ())
     return tables[0] if len(tables) == 1 else concatenate(tables)
 
@@ -129,7 +134,8 @@ def featurize(
 def featurize_batches(
     structures: Iterable[StructureLike],
     *,
-    descriptor: str = "ks2022",
+    descriptor: str | Descriptor = "ks2022",
+    walk: Walk | None = None,
     symmetry: SymmetryPolicy = "none",
     finder: Finder = "moyopy",
     symprec: float = SYMPREC,
@@ -156,7 +162,7 @@ def featurize_batches(
     if batch_size < 1:
         raise OptionError(f"batch_size={batch_size!r}: give a positive integer")
     options = Options(
-        find_descriptor(descriptor),
+        find_descriptor(descriptor, walk),
         symmetry,
         finder,
         symprec,
@@ -290,7 +296,7 @@ def _featurize_batch(items: Sequence[Record], options: Options) -> FeatureTable:
     values = np.full((len(items), len(chosen)), np.nan)
     if not cells:
         return FeatureTable(values, chosen, ids, tuple(failures))
-    blocks, statuses, offsets, species = _run_kernel(cells, weights, options.n_threads)
+    blocks, statuses, offsets, species = _run_kernel(cells, weights, options)
     values[rows] = blocks[:, chosen.positions]
     failed = np.flatnonzero(statuses[:, 0])
     for k in failed.tolist():
@@ -333,7 +339,7 @@ def _orbit_weights(cell: Cell, options: Options) -> FloatArray:
 
 
 def _run_kernel(
-    cells: Sequence[Cell], weights: Sequence[FloatArray], n_threads: int
+    cells: Sequence[Cell], weights: Sequence[FloatArray], options: Options
 ) -> tuple[FloatArray, IndexArray, IndexArray, IntArray]:
     table, site_species = species_of(cells)
     offsets = np.zeros(len(cells) + 1, dtype=np.int64)
@@ -346,7 +352,8 @@ def _run_kernel(
         species,
         np.concatenate(weights) if weights else None,
         table,
-        n_threads,
+        options.descriptor.walk_code,
+        options.n_threads,
     )
     return blocks, statuses, offsets, species
 

@@ -13,6 +13,7 @@ from . import _core
 from ._typing import FloatArray, IndexArray, IntArray, StructureLike
 from .adapters import as_cell
 from .cell import Cell
+from .descriptors import Descriptor, Walk
 from .descriptors import descriptor as find_descriptor
 from .elements import MAX_Z
 from .environments import Environments, element_species
@@ -119,13 +120,14 @@ class Tessellation:
         species = decorations(atomic_numbers, len(self))
         if len(species) != 1:
             raise OptionError(f"environments() takes one decoration, not {len(species)}")
-        return Environments(_core.environment_rows(*self._faces(), species[0], element_species()))
+        return Environments(_core.environment_rows(self._faces(), species[0], element_species()))
 
     def featurize(
         self,
         atomic_numbers: ArrayLike,
         *,
-        descriptor: str = "ks2022",
+        descriptor: str | Descriptor = "ks2022",
+        walk: Walk | None = None,
         missing: MissingPolicy = "zero",
         n_threads: int | None = None,
     ) -> FeatureTable:
@@ -135,8 +137,8 @@ class Tessellation:
         ----------
         atomic_numbers
             (n_sites,) one decoration, or (n, n_sites) many.
-        descriptor
-            Name of the descriptor.
+        descriptor, walk
+            The descriptor and, for Ward2017, the rule of its walks; see :func:`seitz.featurize`.
         missing
             What to do where an element lacks a property, see :func:`seitz.featurize`.
         n_threads
@@ -152,10 +154,10 @@ class Tessellation:
         ElementError
             Wrong shape, or an atomic number without data.
         """
-        chosen = find_descriptor(descriptor)
+        chosen = find_descriptor(descriptor, walk)
         species = decorations(atomic_numbers, len(self))
         blocks = _core.featurize_decorations(
-            *self._faces(), species, element_species(), thread_count(n_threads)
+            self._faces(), species, element_species(), chosen.walk_code, thread_count(n_threads)
         )
         ids = tuple(map(str, range(len(species))))
         values = blocks[:, chosen.positions]
@@ -163,8 +165,8 @@ class Tessellation:
         warnings, _ = apply_policy(values, chosen, species.ravel(), starts, ids, missing, on_error="raise")
         return FeatureTable(values, chosen, ids, warnings=warnings)
 
-    def _faces(self) -> tuple[float, IndexArray, IntArray, FloatArray, FloatArray]:
-        return self.volume, self.offsets, self.neighbours, self.areas, self.distances
+    def _faces(self) -> tuple[float, IndexArray, IntArray, IntArray, FloatArray, FloatArray]:
+        return self.volume, self.offsets, self.neighbours, self.images, self.areas, self.distances
 
 
 def tessellate(structure: StructureLike, *, n_threads: int | None = None) -> Tessellation:

@@ -13,7 +13,13 @@ import numpy as np
 
 from seitz._typing import IndexArray
 
-Source = Literal["cell geometry", "neighbour differences", "site properties", "composition"]
+Source = Literal["cell geometry", "neighbour differences", "site properties", "composition", "chemical order"]
+
+#: Where walks over faces may go: never into an atom already visited, or just not back at once.
+Walk = Literal["self_avoiding", "no_reversal"]
+
+#: How the kernels number the rules; 0 means that no feature needs walks.
+_WALK_CODES: dict[Walk | None, int] = {None: 0, "self_avoiding": 1, "no_reversal": 2}
 
 #: Stands for the electronegativity of the ionic-character features, a column of its own in the element table.
 IONIC_ELECTRONEGATIVITY = "IonicElectronegativity"
@@ -101,6 +107,8 @@ class Descriptor:
     title: str
     reference: str
     features: tuple[Feature, ...]
+    walk: Walk | None = None
+    """Rule of the walks behind the Warren-Cowley magnitudes, None for a descriptor without them."""
 
     def __len__(self) -> int:
         return len(self.features)
@@ -114,6 +122,11 @@ class Descriptor:
     def positions(self) -> IndexArray:
         """(n_features,) index of every feature in the compiled block."""
         return np.array([feature.position for feature in self.features], dtype=np.int64)
+
+    @property
+    def walk_code(self) -> int:
+        """The rule's number in the kernels."""
+        return _WALK_CODES[self.walk]
 
     @cached_property
     def digest(self) -> str:
@@ -197,7 +210,29 @@ def _electronic() -> list[tuple[str, str, str, tuple[str, ...]]]:
     ]
 
 
-def block_features() -> tuple[Feature, ...]:
+_STEPS: dict[Walk, str] = {
+    "self_avoiding": "steps 2 and 3 never enter an atom visited before",
+    "no_reversal": "steps 2 and 3 never go back through the face just crossed",
+}
+
+
+def _order(walk: Walk) -> list[tuple[str, str, str, str]]:
+    """(name, formula, statistic, quantity) of the features that walk over faces, or over oxidation states."""
+    magnitude = (
+        "mean_i mean_e |1 − q_s(i, e) / x_e|, q_s(i, e) the probability that step s = {} of a walk from site i, each "
+        f"through face k with probability ∝ A_k, ends on element e; {_STEPS[walk]}"
+    )
+    ionic = "1 if the atoms of the cell can take oxidation states that add up to zero, else 0"
+    return [
+        *(
+            (f"mean_WCMagnitude_Shell{s}", magnitude.format(s), "mean", "Warren-Cowley magnitude")
+            for s in (1, 2, 3)
+        ),
+        ("CanFormIonic", ionic, "", "oxidation states"),
+    ]
+
+
+def block_features(walk: Walk = "self_avoiding") -> tuple[Feature, ...]:
     """Every number of the compiled block as a feature, in block order."""
     features: list[Feature] = []
 
@@ -220,6 +255,8 @@ def block_features() -> tuple[Feature, ...]:
             add(f"{prefix}_{p.label}", p.unit, formula, "site properties", statistic, p.meaning, p.name)
     for name, formula, quantity, needs in _electronic():
         add(name, "1", formula, "composition", "", quantity, *needs)
+    for name, formula, statistic, quantity in _order(walk):
+        add(name, "1", formula, "chemical order", statistic, quantity)
     return tuple(features)
 
 

@@ -1,0 +1,59 @@
+// One geometry, many chemistries: what does not depend on the species is computed once.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "statistics.hpp"
+#include "walks.hpp"
+
+namespace seitz {
+
+// Geometry rows, their statistics, face weights and walks of one tessellation.
+class DecoratedGeometry {
+ public:
+  // `site_weights`: (n_sites) multiplicities, 0 to leave a site out of the statistics; null: every site counts once.
+  DecoratedGeometry(const FaceView& faces, const double* site_weights, Walk walk, std::size_t n_threads);
+
+  // Finds all walks in advance: worth its memory where more than one decoration follows.
+  void keep_walks(std::size_t n_threads);
+
+  // Buffers of one decoration in the making.
+  struct Workspace {
+    Decoration decoration;
+    WalkedDecoration walked;
+    Moments moments;
+    Composition composition;
+    std::vector<double> rows;
+    std::vector<std::vector<double>> shares;  // by thread
+    std::vector<WalkFinder> finders;
+    std::vector<Landings> landings;
+  };
+
+  // The block of one decoration (n_sites); threads share its sites.
+  void decorate(const SpeciesTable& table, const std::int32_t* species, std::size_t n_threads, Workspace& work,
+                double* block) const;
+
+ private:
+  void difference_rows(const SpeciesTable& table, std::size_t n_threads, Workspace& work) const;
+  void walk_magnitudes(const SpeciesTable& table, std::size_t n_threads, Workspace& work, double* out) const;
+
+  FaceView faces_;
+  Walk walk_;
+  std::vector<std::size_t> sites_;          // those that count ...
+  std::vector<double> site_weights_;        // ... and how often; empty: once each
+  std::vector<double> weights_, surfaces_;  // per face, per site
+  std::vector<Landings> walks_;
+  std::array<double, kGeometryNumbers> geometry_{};
+};
+
+// Rows of one decoration: (n_sites, kGeometryColumns + n_properties).
+void environment_rows(const FaceView& faces, const SpeciesTable& table, const std::int32_t* species, double* rows);
+
+// (n_decorations, block_size) feature blocks of many decorations (n_decorations, n_sites) of one tessellation.
+void featurize_decorations(const FaceView& faces, Walk walk, const SpeciesTable& table, const std::int32_t* species,
+                           std::size_t n_decorations, std::size_t n_threads, double* blocks);
+
+}  // namespace seitz
