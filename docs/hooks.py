@@ -32,6 +32,10 @@ _INTRODUCTION = {
         "How much each cell differs from its neighbours in a property of the elements, weighted by face area; "
         "then a statistic over the sites."
     ),
+    "chemical order": (
+        "Random walks over the faces, and whether the elements can form an ionic compound: see the "
+        "[feature guide](features.md)."
+    ),
     "composition": "Neither positions nor cells enter, only which elements there are and how many.",
     "site properties": "Properties of the elements on the sites; positions do not enter.",
 }

@@ -17,7 +17,7 @@ LAYERS = [
     {"elements", "_optional"},
     {"cell", "descriptors"},
     {"adapters", "environments", "record", "table"},
-    {"missing", "symmetry"},
+    {"missing", "subsets", "symmetry"},
     {"tessellation"},
     {"featurize"},
 ]

@@ -15,7 +15,9 @@ LIMIT = {"rtol": 1e-8, "atol": 1e-8}  # rounding of 1e-11 of a bond length, time
 
 
 def features(cell: Cell) -> np.ndarray:
-    return featurize(cell).values[0]
+    """All of Ward2017, which holds KS2022; but for the one feature that depends on the cell chosen."""
+    table = featurize(cell, descriptor="ward2017")
+    return np.delete(table.values[0], table.names.index("CanFormIonic"))
 
 
 @settings(max_examples=60)

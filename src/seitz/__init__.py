@@ -9,6 +9,7 @@ from .adapters import as_cell
 from .cell import Cell
 from .descriptors import descriptors
 from .featurize import featurize, featurize_batches
+from .subsets import only_structural, ward_to_ks
 from .table import FeatureTable
 from .tessellation import Tessellation, tessellate
 
@@ -30,8 +31,10 @@ __all__ = [
     "featurize",
     "featurize_batches",
     "featurize_files",
+    "only_structural",
     "symmetry",
     "tessellate",
+    "ward_to_ks",
 ]
 
 # These need more than NumPy, so that importing the package stays cheap.

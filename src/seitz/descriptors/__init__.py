@@ -41,7 +41,7 @@ def descriptor(name: str | Descriptor, walk: Walk | None = None) -> Descriptor:
     if isinstance(name, Descriptor):
         found = name
     else:
-        key = name.lower() if isinstance(name, str) else name
+        key = name.lower() if isinstance(name, str) else ""
         if key not in _MAKERS:
             raise DescriptorError(f"no descriptor is called {name!r}; there is {', '.join(_MAKERS)}")
         found = _made(key)
