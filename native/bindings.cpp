@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "batch.hpp"
+#include "random_alloy.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -161,6 +162,62 @@ auto environment_rows(const FaceArrays& arrays, const Ints& species, const Table
   return owned(std::move(rows), {n, width});
 }
 
+auto ensemble_blocks(const FaceArrays& arrays, const In<std::int32_t, nb::ndim<2>>& species, const TableArrays& table,
+                     std::size_t n_threads) {
+  const seitz::FaceView faces = face_view(arrays);
+  const seitz::SpeciesTable properties = species_table(table);
+  require(species.shape(1) == faces.n_sites && species.shape(0) > 0, "one species per site and sample is needed");
+  require_species(species.data(), species.size(), properties);
+  const std::size_t n = species.shape(0), width = seitz::block_size(properties.n_properties);
+  std::vector<double> blocks(n * width);
+  {
+    const nb::gil_scoped_release unlocked;
+    seitz::ensemble_blocks(faces, properties, species.data(), n, n_threads, blocks.data());
+  }
+  return owned(std::move(blocks), {n, width});
+}
+
+// Block of the infinite alloy without its geometry. Sublattices: multiplicities, fractions by species, and the faces
+// of one site of each: offsets, sublattice behind, share of the surface.
+using SublatticeArrays = std::tuple<Doubles, Table, Longs, Ints, Doubles>;
+
+auto random_block(const SublatticeArrays& arrays, const Ints& species, const TableArrays& table, double n_sites,
+                  std::size_t max_values, std::size_t n_threads) {
+  const auto& [multiplicities, fractions, offsets, neighbours, weights] = arrays;
+  const seitz::SpeciesTable properties = species_table(table);
+  const std::size_t n_sublattices = multiplicities.shape(0), n_species = species.shape(0);
+  require_species(species.data(), n_species, properties);
+  require(n_sublattices > 0 && fractions.shape(0) == n_sublattices && fractions.shape(1) == n_species &&
+              offsets.shape(0) == n_sublattices + 1,
+          "sublattice arrays differ in length");
+  const auto n_faces = static_cast<std::size_t>(offsets.data()[n_sublattices]);
+  require(neighbours.shape(0) == n_faces && weights.shape(0) == n_faces, "face arrays differ in length");
+  require(std::all_of(neighbours.data(), neighbours.data() + n_faces,
+                      [&](std::int32_t g) { return g >= 0 && static_cast<std::size_t>(g) < n_sublattices; }),
+          "a face leads to no sublattice");
+  require(max_values >= 2, "at least two values are needed");
+  const seitz::RandomLattice lattice{n_sublattices,  n_species,      multiplicities.data(), fractions.data(),
+                                     species.data(), offsets.data(), neighbours.data(),     weights.data()};
+  std::vector<double> out(seitz::block_size(properties.n_properties), 0.0);
+  {
+    const nb::gil_scoped_release unlocked;
+    const seitz::Block block(out.data(), properties.n_properties);
+    seitz::random_differences(lattice, properties, n_sites, max_values, n_threads, block.differences);
+    std::vector<std::size_t> kinds(n_species);
+    std::vector<double> counts(n_species, 0.0);
+    for (std::size_t e = 0; e < n_species; ++e) {
+      kinds[e] = static_cast<std::size_t>(species.data()[e]);
+      for (std::size_t g = 0; g < n_sublattices; ++g) {
+        counts[e] += multiplicities.data()[g] * fractions.data()[g * n_species + e];
+      }
+    }
+    seitz::composition_block(properties, kinds, counts, block);
+    block.leave_out_order();
+  }
+  const std::size_t width = out.size();
+  return owned(std::move(out), {width});
+}
+
 }  // namespace
 
 NB_MODULE(_core, m) {
@@ -169,6 +226,9 @@ NB_MODULE(_core, m) {
         "frac_coords"_a.noconvert(), "species"_a.noconvert(), "weights"_a.none(), "table"_a, "walk"_a, "n_threads"_a);
   m.def("tessellate", &tessellate, "lattice"_a.noconvert(), "frac_coords"_a.noconvert(), "n_threads"_a);
   m.def("featurize_decorations", &featurize_decorations, "faces"_a, "species"_a.noconvert(), "table"_a, "walk"_a,
+        "n_threads"_a);
+  m.def("ensemble_blocks", &ensemble_blocks, "faces"_a, "species"_a.noconvert(), "table"_a, "n_threads"_a);
+  m.def("random_block", &random_block, "sublattices"_a, "species"_a.noconvert(), "table"_a, "n_sites"_a, "max_values"_a,
         "n_threads"_a);
   m.def("environment_rows", &environment_rows, "faces"_a, "species"_a.noconvert(), "table"_a);
 }

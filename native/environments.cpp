@@ -21,6 +21,20 @@ void Decoration::assign(const SpeciesTable& table, const std::int32_t* species, 
     counts_[local_[site]] += 1.0;
   }
   for (const std::size_t s : species_) number_of_[s] = -1;
+  n_sites_ = static_cast<double>(n_sites);
+}
+
+void Decoration::assign_counts(const std::vector<std::size_t>& species, const std::vector<double>& counts) {
+  local_.clear();
+  species_.clear();
+  counts_.clear();
+  n_sites_ = 0.0;
+  for (std::size_t k = 0; k < species.size(); ++k) {
+    if (!(counts[k] > 0.0)) continue;
+    species_.push_back(species[k]);
+    counts_.push_back(counts[k]);
+    n_sites_ += counts[k];
+  }
 }
 
 void geometry_row(const double* areas, const double* distances, std::size_t n_faces, double* row, double* weights) {

@@ -39,17 +39,21 @@ class Decoration {
   // Keeps its buffers: assign again for the next one.
   void assign(const SpeciesTable& table, const std::int32_t* species, std::size_t n_sites);
 
+  // Amounts alone: how many sites hold each species, without saying which.
+  void assign_counts(const std::vector<std::size_t>& species, const std::vector<double>& counts);
+
   std::size_t n_species() const { return species_.size(); }
   std::size_t species(std::size_t local) const { return species_[local]; }
   std::size_t local(std::size_t site) const { return local_[site]; }
   double count(std::size_t local) const { return counts_[local]; }
-  std::size_t n_sites() const { return local_.size(); }
+  double n_sites() const { return n_sites_; }
 
  private:
   std::vector<std::uint32_t> local_;
   std::vector<std::size_t> species_;
   std::vector<double> counts_;
   std::vector<std::int32_t> number_of_;  // by species, -1 where absent
+  double n_sites_ = 0.0;
 };
 
 // Effective coordination, mean bond length, its variation, cell volume and inscribed-sphere volume of one cell;

@@ -84,7 +84,7 @@ void Composition::count_elements(const SpeciesTable& table, const Decoration& de
 
 void Composition::site_statistics(const SpeciesTable& table, const Decoration& decoration, std::size_t property,
                                   double* out) const {
-  const auto n = static_cast<double>(decoration.n_sites());
+  const double n = decoration.n_sites();
   double mean = 0.0, deviation = 0.0;
   double lowest = table.of(decoration.species(0))[property], highest = lowest;
   for (std::size_t local = 0; local < decoration.n_species(); ++local) {

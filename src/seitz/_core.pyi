@@ -28,3 +28,17 @@ def environment_rows(
     species: IntArray,
     table: SpeciesTable,
 ) -> FloatArray: ...
+def ensemble_blocks(
+    faces: tuple[float, IndexArray, IntArray, IntArray, FloatArray, FloatArray],
+    species: IntArray,
+    table: SpeciesTable,
+    n_threads: int,
+) -> FloatArray: ...
+def random_block(
+    sublattices: tuple[FloatArray, FloatArray, IndexArray, IntArray, FloatArray],
+    species: IntArray,
+    table: SpeciesTable,
+    n_sites: float,
+    max_values: int,
+    n_threads: int,
+) -> FloatArray: ...

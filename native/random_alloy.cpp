@@ -1,0 +1,274 @@
+#include "random_alloy.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "decorations.hpp"
+#include "parallel.hpp"
+
+namespace seitz {
+namespace {
+
+constexpr double kNegligible = 1e-17;  // probability
+
+// Differences of one property between a species and those around it, with their probabilities; ascending and merged.
+Distribution step_distribution(const RandomLattice& lattice, const SpeciesTable& table, std::size_t property,
+                               double own, std::size_t neighbour, double weight) {
+  std::vector<std::pair<double, double>> pairs;
+  for (std::size_t e = 0; e < lattice.n_species; ++e) {
+    const double p = lattice.fractions[neighbour * lattice.n_species + e];
+    if (!(p > 0.0)) continue;
+    const double value = table.of(static_cast<std::size_t>(lattice.species[e]))[property];
+    pairs.emplace_back(weight * std::fabs(own - value), p);
+  }
+  std::sort(pairs.begin(), pairs.end());
+  Distribution found;
+  for (const auto& [value, p] : pairs) {
+    if (!found.values.empty() && found.values.back() == value) {
+      found.probabilities.back() += p;
+    } else {
+      found.values.push_back(value);
+      found.probabilities.push_back(p);
+    }
+  }
+  return found;
+}
+
+double mean_of(const Distribution& d) {
+  double mean = 0.0;
+  for (std::size_t k = 0; k < d.values.size(); ++k) mean += d.values[k] * d.probabilities[k];
+  return mean;
+}
+
+// The difference of one species on one sublattice: the faces in two halves, so that the last sum is never formed.
+struct Environment {
+  double probability;  // of this species on this sublattice, times the sublattice's share of the sites
+  Distribution first, second;
+  double lowest, highest, mean;
+};
+
+Environment environment(const RandomLattice& lattice, const SpeciesTable& table, std::size_t property, std::size_t g,
+                        std::size_t e, Convolver& convolver) {
+  Environment found{0.0, {{0.0}, {1.0}}, {{0.0}, {1.0}}, 0.0, 0.0, 0.0};
+  const double own = table.of(static_cast<std::size_t>(lattice.species[e]))[property];
+  const auto begin = static_cast<std::size_t>(lattice.offsets[g]),
+             end = static_cast<std::size_t>(lattice.offsets[g + 1]);
+  Distribution step;
+  for (std::size_t k = begin; k < end; ++k) {
+    if (k == begin || lattice.neighbours[k] != lattice.neighbours[k - 1] ||
+        lattice.weights[k] != lattice.weights[k - 1]) {
+      step = step_distribution(lattice, table, property, own, static_cast<std::size_t>(lattice.neighbours[k]),
+                               lattice.weights[k]);
+    }
+    convolver.add(2 * (k - begin) < end - begin ? found.first : found.second, step);
+    found.lowest += step.values.front();
+    found.highest += step.values.back();
+    found.mean += mean_of(step);
+  }
+  return found;
+}
+
+// Expected largest (and smallest) of n independent draws from the mixture of all environments, by integrating
+// 1 - F^n (and (1 - F)^n) over a grid.
+void expected_extremes(const std::vector<Environment>& environments, double n, double& lowest, double& highest) {
+  constexpr std::size_t kGrid = 2048;
+  const double from = lowest, width = (highest - lowest) / static_cast<double>(kGrid);
+  if (!(width > 0.0)) return;
+  std::vector<double> mass(kGrid + 1, 0.0);
+  for (const Environment& env : environments) {
+    for (std::size_t i = 0; i < env.first.values.size(); ++i) {
+      for (std::size_t k = 0; k < env.second.values.size(); ++k) {
+        const double at = (env.first.values[i] + env.second.values[k] - from) / width;
+        const auto cell = static_cast<std::size_t>(std::min(std::max(at, 0.0), static_cast<double>(kGrid)));
+        mass[cell] += env.probability * env.first.probabilities[i] * env.second.probabilities[k];
+      }
+    }
+  }
+  double below = 0.0, largest = from, smallest = from;
+  for (std::size_t c = 0; c <= kGrid; ++c) {
+    below = std::min(1.0, below + mass[c]);
+    if (c == kGrid) break;
+    largest += width * (1.0 - std::pow(below, n));
+    smallest += width * std::pow(1.0 - below, n);
+  }
+  lowest = smallest;
+  highest = largest;
+}
+
+}  // namespace
+
+void Convolver::add(Distribution& sum, const Distribution& term) {
+  const double low = sum.values.front() + term.values.front();
+  const double width = (sum.values.back() + term.values.back() - low) / static_cast<double>(max_values_);
+  const bool single = !(width > 0.0);
+  const std::size_t n_bins = single ? 1 : max_values_ + 1;
+  const double scale = single ? 0.0 : 1.0 / width;
+  weight_.assign(n_bins, 0.0);
+  moment_.assign(n_bins, 0.0);
+  for (std::size_t k = 0; k < term.values.size(); ++k) {
+    const double p = term.probabilities[k], shift = term.values[k];
+    for (std::size_t i = 0; i < sum.values.size(); ++i) {
+      const double value = sum.values[i] + shift, q = p * sum.probabilities[i];
+      const auto bin = static_cast<std::size_t>((value - low) * scale);
+      weight_[bin] += q;
+      moment_[bin] += q * value;
+    }
+  }
+  sum.values.clear();
+  sum.probabilities.clear();
+  for (std::size_t bin = 0; bin < n_bins; ++bin) {
+    if (weight_[bin] <= kNegligible) continue;
+    sum.values.push_back(moment_[bin] / weight_[bin]);
+    sum.probabilities.push_back(weight_[bin]);
+  }
+}
+
+double mean_deviation(const Distribution& a, const Distribution& b, double centre) {
+  double total_weight = 0.0, total_moment = 0.0;
+  for (std::size_t k = 0; k < b.values.size(); ++k) {
+    total_weight += b.probabilities[k];
+    total_moment += b.probabilities[k] * b.values[k];
+  }
+  // For ascending a, the values of b beyond centre - a reach ever further down.
+  std::size_t split = b.values.size();
+  double above_weight = 0.0, above_moment = 0.0, result = 0.0;
+  for (std::size_t i = 0; i < a.values.size(); ++i) {
+    const double threshold = centre - a.values[i];
+    while (split > 0 && b.values[split - 1] > threshold) {
+      --split;
+      above_weight += b.probabilities[split];
+      above_moment += b.probabilities[split] * b.values[split];
+    }
+    const double above = above_moment - threshold * above_weight;
+    const double below = threshold * (total_weight - above_weight) - (total_moment - above_moment);
+    result += a.probabilities[i] * (above + below);
+  }
+  return result;
+}
+
+void random_differences(const RandomLattice& lattice, const SpeciesTable& table, double n_sites, std::size_t max_values,
+                        std::size_t n_threads, double* differences) {
+  double total = 0.0;
+  for (std::size_t g = 0; g < lattice.n_sublattices; ++g) total += lattice.multiplicities[g];
+  std::vector<std::pair<std::size_t, std::size_t>> kinds;  // sublattice and species
+  std::vector<double> shares;
+  for (std::size_t g = 0; g < lattice.n_sublattices; ++g) {
+    for (std::size_t e = 0; e < lattice.n_species; ++e) {
+      const double p = lattice.fractions[g * lattice.n_species + e];
+      if (!(p > 0.0)) continue;
+      kinds.emplace_back(g, e);
+      shares.push_back(p * lattice.multiplicities[g] / total);
+    }
+  }
+  parallel_for(table.n_properties, n_threads, [&](std::size_t property, std::size_t) {
+    Convolver convolver(max_values);
+    std::vector<Environment> environments;
+    environments.reserve(kinds.size());
+    double mean = 0.0;
+    for (std::size_t k = 0; k < kinds.size(); ++k) {
+      environments.push_back(environment(lattice, table, property, kinds[k].first, kinds[k].second, convolver));
+      environments.back().probability = shares[k];
+      mean += shares[k] * environments.back().mean;
+    }
+    double deviation = 0.0, lowest = environments[0].lowest, highest = environments[0].highest;
+    for (const Environment& env : environments) {
+      deviation += env.probability * mean_deviation(env.first, env.second, mean);
+      lowest = std::min(lowest, env.lowest);
+      highest = std::max(highest, env.highest);
+    }
+    if (n_sites > 0.0) expected_extremes(environments, n_sites, lowest, highest);
+    double* five = differences + kDifferenceNumbers * property;
+    five[0] = mean;
+    five[1] = deviation;
+    five[2] = lowest;
+    five[3] = highest;
+    five[4] = highest - lowest;
+  });
+}
+
+void ensemble_blocks(const FaceView& faces, const SpeciesTable& table, const std::int32_t* species,
+                     std::size_t n_samples, std::size_t n_threads, double* blocks) {
+  const std::size_t n = faces.n_sites, width = table.n_properties, block_width = block_size(width);
+  // Rows of every sample.
+  std::vector<double> weights(faces.begin(n)), geometry(n * kGeometryColumns), rows(n_samples * n * width);
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::size_t first = faces.begin(i);
+    geometry_row(faces.areas + first, faces.distances + first, faces.n_faces(i), geometry.data() + i * kGeometryColumns,
+                 weights.data() + first);
+  }
+  Moments moments;
+  moments.compute(geometry.data(), nullptr, n, kGeometryColumns);
+  std::array<double, kGeometryNumbers> shared{};
+  write_geometry(moments, faces.volume, shared.data());
+  parallel_for(n_samples, n_threads, [&](std::size_t k, std::size_t) {
+    Decoration decoration;
+    decoration.assign(table, species + k * n, n);
+    std::vector<double> share(decoration.n_species(), 0.0);
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::size_t first = faces.begin(i);
+      difference_row(table, decoration, i, faces.neighbours + first, weights.data() + first, faces.n_faces(i),
+                     share.data(), rows.data() + (k * n + i) * width);
+    }
+  });
+  // Sums, extremes and counts up to every sample, one after the other; then deviations, each by itself.
+  std::vector<std::size_t> kinds;
+  std::vector<std::int64_t> number_of(table.n_species, -1);
+  for (std::size_t i = 0; i < n_samples * n; ++i) {
+    const auto s = static_cast<std::size_t>(species[i]);
+    if (number_of[s] >= 0) continue;
+    number_of[s] = static_cast<std::int64_t>(kinds.size());
+    kinds.push_back(s);
+  }
+  std::vector<double> counts(n_samples * kinds.size(), 0.0), running(kinds.size(), 0.0);
+  std::vector<double> sum(width, 0.0), lowest(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(width)),
+      highest(lowest);
+  for (std::size_t k = 0; k < n_samples; ++k) {
+    for (std::size_t i = 0; i < n; ++i) {
+      running[static_cast<std::size_t>(number_of[static_cast<std::size_t>(species[k * n + i])])] += 1.0;
+      const double* row = rows.data() + (k * n + i) * width;
+      for (std::size_t c = 0; c < width; ++c) {
+        sum[c] += row[c];
+        lowest[c] = std::min(lowest[c], row[c]);
+        highest[c] = std::max(highest[c], row[c]);
+      }
+    }
+    std::copy(running.begin(), running.end(), counts.begin() + static_cast<std::ptrdiff_t>(k * kinds.size()));
+    const Block block(blocks + k * block_width, width);
+    for (std::size_t c = 0; c < width; ++c) {
+      double* five = block.differences + kDifferenceNumbers * c;
+      five[0] = sum[c] / static_cast<double>((k + 1) * n);
+      five[2] = lowest[c];
+      five[3] = highest[c];
+      five[4] = highest[c] - lowest[c];
+    }
+  }
+  parallel_for(n_samples, n_threads, [&](std::size_t k, std::size_t) {
+    const Block block(blocks + k * block_width, width);
+    std::copy(shared.begin(), shared.end(), block.geometry);
+    block.leave_out_order();
+    std::vector<double> mean(width), deviation(width, 0.0);
+    for (std::size_t c = 0; c < width; ++c) mean[c] = block.differences[kDifferenceNumbers * c];
+    for (std::size_t i = 0; i < (k + 1) * n; ++i) {
+      const double* row = rows.data() + i * width;
+      for (std::size_t c = 0; c < width; ++c) deviation[c] += std::fabs(row[c] - mean[c]);
+    }
+    for (std::size_t c = 0; c < width; ++c) {
+      block.differences[kDifferenceNumbers * c + 1] = deviation[c] / static_cast<double>((k + 1) * n);
+    }
+    const auto first = counts.begin() + static_cast<std::ptrdiff_t>(k * kinds.size());
+    Decoration decoration;
+    decoration.assign_counts(kinds, {first, first + static_cast<std::ptrdiff_t>(kinds.size())});
+    Composition composition;
+    composition.write(table, decoration, block);
+  });
+}
+
+void composition_block(const SpeciesTable& table, const std::vector<std::size_t>& species,
+                       const std::vector<double>& counts, const Block& block) {
+  Decoration decoration;
+  decoration.assign_counts(species, counts);
+  Composition composition;
+  composition.write(table, decoration, block);
+}
+
+}  // namespace seitz
