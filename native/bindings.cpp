@@ -6,12 +6,15 @@
 #include <nanobind/stl/tuple.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include "batch.hpp"
+#include "host.hpp"
+#include "parallel.hpp"
 #include "random_alloy.hpp"
 
 namespace nb = nanobind;
@@ -148,6 +151,47 @@ auto featurize_decorations(const FaceArrays& arrays, const In<std::int32_t, nb::
   return owned(std::move(blocks), {n, width});
 }
 
+// Many sets of changes of one host. Each change: site or -1, species or -1, and a position that counts where `moved`.
+auto host_blocks(const seitz::Host& host, const Longs& offsets, const Longs& sites, const Ints& species,
+                 const In<std::uint8_t, nb::ndim<1>>& moved, const Coords& positions, const TableArrays& table,
+                 std::size_t n_threads) {
+  require(offsets.shape(0) > 0, "offsets are empty");
+  const std::size_t n = offsets.shape(0) - 1;
+  const auto n_changes = static_cast<std::size_t>(offsets.data()[n]);
+  require(sites.shape(0) == n_changes && species.shape(0) == n_changes && moved.shape(0) == n_changes &&
+              positions.shape(0) == n_changes,
+          "arrays of changes differ in length");
+  const seitz::SpeciesTable properties = species_table(table);
+  std::vector<seitz::Change> changes(n_changes);
+  for (std::size_t c = 0; c < n_changes; ++c) {
+    const double* at = positions.data() + 3 * c;
+    changes[c] = {sites.data()[c], species.data()[c], moved.data()[c] != 0, {at[0], at[1], at[2]}};
+    require(changes[c].site < static_cast<std::int64_t>(host.n_sites()), "a change is at no site of the host");
+    require(changes[c].species < static_cast<std::int64_t>(properties.n_species), "a species is outside the table");
+    require(changes[c].site >= 0 || (changes[c].species >= 0 && changes[c].moved), "an added atom needs a position");
+  }
+  const std::size_t width = seitz::block_size(properties.n_properties);
+  std::vector<double> blocks(n * width);
+  std::vector<std::int64_t> codes(4 * n);
+  {
+    const nb::gil_scoped_release unlocked;
+    std::vector<seitz::Host::Workspace> workspaces(n_threads);
+    seitz::parallel_for(n, n_threads, [&](std::size_t d, std::size_t worker) {
+      seitz::Host::Workspace& work = workspaces[worker];
+      const auto first = static_cast<std::size_t>(offsets.data()[d]),
+                 last = static_cast<std::size_t>(offsets.data()[d + 1]);
+      double* out = blocks.data() + d * width;
+      const seitz::Status status = host.featurize(properties, changes.data() + first, last - first, work, out);
+      if (status.failure != seitz::Failure::none) std::fill(out, out + width, std::numeric_limits<double>::quiet_NaN());
+      codes[4 * d] = static_cast<std::int64_t>(status.failure);
+      codes[4 * d + 1] = status.site;
+      codes[4 * d + 2] = status.other;
+      codes[4 * d + 3] = static_cast<std::int64_t>(work.n_cells);
+    });
+  }
+  return std::make_pair(owned(std::move(blocks), {n, width}), owned(std::move(codes), {n, 4}));
+}
+
 auto environment_rows(const FaceArrays& arrays, const Ints& species, const TableArrays& table) {
   const seitz::FaceView faces = face_view(arrays);
   const seitz::SpeciesTable properties = species_table(table);
@@ -227,6 +271,23 @@ NB_MODULE(_core, m) {
   m.def("tessellate", &tessellate, "lattice"_a.noconvert(), "frac_coords"_a.noconvert(), "n_threads"_a);
   m.def("featurize_decorations", &featurize_decorations, "faces"_a, "species"_a.noconvert(), "table"_a, "walk"_a,
         "n_threads"_a);
+  nb::class_<seitz::Host>(m, "Host")
+      .def(
+          "__init__",
+          [](seitz::Host* self, const Lattice3& lattice, const Coords& frac_coords, const Ints& species,
+             const TableArrays& table, std::size_t n_threads) {
+            const seitz::SpeciesTable properties = species_table(table);
+            require(species.shape(0) == frac_coords.shape(0), "one species per site is needed");
+            require_species(species.data(), species.shape(0), properties);
+            const nb::gil_scoped_release unlocked;
+            new (self) seitz::Host(lattice.data(), frac_coords.data(), species.data(), species.shape(0), properties,
+                                   n_threads);
+          },
+          "lattice"_a.noconvert(), "frac_coords"_a.noconvert(), "species"_a.noconvert(), "table"_a, "n_threads"_a)
+      .def_prop_ro("status", [](const seitz::Host& self) { return as_tuple(self.status()); })
+      .def_prop_ro("n_classes", &seitz::Host::n_classes)
+      .def("blocks", &host_blocks, "offsets"_a.noconvert(), "sites"_a.noconvert(), "species"_a.noconvert(),
+           "moved"_a.noconvert(), "positions"_a.noconvert(), "table"_a, "n_threads"_a);
   m.def("ensemble_blocks", &ensemble_blocks, "faces"_a, "species"_a.noconvert(), "table"_a, "n_threads"_a);
   m.def("random_block", &random_block, "sublattices"_a, "species"_a.noconvert(), "table"_a, "n_sites"_a, "max_values"_a,
         "n_threads"_a);

@@ -1,5 +1,8 @@
 """Compiled kernels; private."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ._typing import FloatArray, IndexArray, IntArray
 from .environments import SpeciesTable
 
@@ -42,3 +45,27 @@ def random_block(
     max_values: int,
     n_threads: int,
 ) -> FloatArray: ...
+
+class Host:
+    def __init__(
+        self,
+        lattice: FloatArray,
+        frac_coords: FloatArray,
+        species: IntArray,
+        table: SpeciesTable,
+        n_threads: int,
+    ) -> None: ...
+    @property
+    def status(self) -> tuple[int, int, int]: ...
+    @property
+    def n_classes(self) -> int: ...
+    def blocks(
+        self,
+        offsets: IndexArray,
+        sites: IndexArray,
+        species: IntArray,
+        moved: NDArray[np.uint8],
+        positions: FloatArray,
+        table: SpeciesTable,
+        n_threads: int,
+    ) -> tuple[FloatArray, IndexArray]: ...
