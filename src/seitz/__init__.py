@@ -14,6 +14,15 @@ from .table import FeatureTable
 from .tessellation import Tessellation, tessellate
 
 if TYPE_CHECKING:
+    from .defects import (
+        Displacement,
+        HostPlan,
+        Interstitial,
+        Substitution,
+        Vacancy,
+        featurize_dilute,
+        host_plan,
+    )
     from .estimator import StructureFeatures
     from .parallel_files import FileBatch, featurize_files
 
@@ -21,16 +30,23 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Cell",
+    "Displacement",
     "FeatureTable",
     "FileBatch",
+    "HostPlan",
+    "Interstitial",
     "StructureFeatures",
+    "Substitution",
     "Tessellation",
+    "Vacancy",
     "as_cell",
     "descriptors",
     "errors",
     "featurize",
     "featurize_batches",
+    "featurize_dilute",
     "featurize_files",
+    "host_plan",
     "only_structural",
     "symmetry",
     "tessellate",
@@ -39,6 +55,18 @@ __all__ = [
 
 # These need more than NumPy, so that importing the package stays cheap.
 _ON_FIRST_USE = {
+    **dict.fromkeys(
+        (
+            "Displacement",
+            "HostPlan",
+            "Interstitial",
+            "Substitution",
+            "Vacancy",
+            "featurize_dilute",
+            "host_plan",
+        ),
+        ".defects",
+    ),
     "FileBatch": ".parallel_files",
     "StructureFeatures": ".estimator",
     "featurize_files": ".parallel_files",

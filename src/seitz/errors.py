@@ -51,6 +51,10 @@ class SymmetryError(SeitzError, ValueError):
     """The symmetry finder gave no answer for a structure."""
 
 
+class DefectError(SeitzError, ValueError):
+    """Changes that make no sense on their host, or a structure that is no variant of it: the message names sites."""
+
+
 class TessellationError(SeitzError, ArithmeticError):
     """The Wigner-Seitz cells of a structure do not fill its volume: a defect worth a bug report."""
 
