@@ -56,6 +56,12 @@ def caesium_chloride(a: float = 4.12) -> Cell:
     return cubic(a, [[0, 0, 0], [0.5, 0.5, 0.5]], [55, 17])
 
 
+def nickel_oxide(a: float = 4.177) -> Cell:
+    """NiO in the cell of its antiferromagnet: moments of Ni alternate along [111]; sites are Ni, Ni, O, O."""
+    lattice = (np.ones((3, 3)) + np.eye(3)) * a / 2
+    return Cell(lattice, [[x] * 3 for x in (0, 0.5, 0.25, 0.75)], [28, 28, 8, 8])
+
+
 def sigma_phase(
     numbers: tuple[int, int, int, int, int] = (26, 24, 24, 26, 26), a: float = 8.8, c: float = 4.56
 ) -> Cell:

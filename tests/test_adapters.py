@@ -6,13 +6,15 @@ from types import SimpleNamespace
 
 import ase
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
-from pymatgen.core import DummySpecies, Lattice, Structure
+from pymatgen.core import DummySpecies, Lattice, Molecule, Structure
 
 from seitz import Cell, as_cell
+from seitz.adapters import one_column
 from seitz.elements import SYMBOLS
-from seitz.errors import ElementError, OccupancyError, ReadError, StructureError
+from seitz.errors import ElementError, OccupancyError, OptionError, ReadError, StructureError
 from structures import perovskite, rocksalt, sigma_phase
 
 CELLS = {"rocksalt": rocksalt(), "perovskite": perovskite(), "sigma": sigma_phase()}
@@ -146,14 +148,71 @@ def test_occupancies_that_ase_keeps_from_a_cif_are_seen():
         ({"sites": 3}, "malformed"),
         (
             {"lattice_vectors": None, "cartesian_site_positions": [[0, 0, 0]], "species_at_sites": ["H"]},
-            "singular|malformed",
+            "no lattice_vectors",
         ),
+        ({"lattice": np.eye(3) * (1 + 1j), "cart_coords": [[0, 0, 0]], "atomic_numbers": [1]}, "complex"),
+        ({"lattice": np.eye(3), "cart_coords": [0, 0, 0], "atomic_numbers": [1]}, r"\(n_sites, 3\)"),
         ({"lattice": np.zeros((3, 3)), "cart_coords": [[0, 0, 0]], "atomic_numbers": [1]}, "singular"),
         ({"lattice": np.eye(3), "frac_coords": [[10**400, 0, 0]], "atomic_numbers": [1]}, "."),
         (ase.Atoms("H"), "no three-dimensional cell"),
         (ase.Atoms("H", cell=[3, 3, 0]), "no three-dimensional cell"),
+        (Molecule(["C", "O"], [[0, 0, 0], [0, 0, 1.1]]), "no lattice: put it in a box"),
+        (Molecule(["C", "O"], [[0, 0, 0], [0, 0, 1.1]]).as_dict(), "no lattice: put it in a box"),
+        (
+            pd.DataFrame({"lattice": [np.eye(3)], "frac_coords": [[[0, 0, 0]]]}),
+            "pandas DataFrame is no structure",
+        ),
+        (pd.Series({"lattice": np.eye(3), "frac_coords": [[0, 0, 0]]}), "row.to_dict"),
     ],
 )
 def test_what_is_no_structure_is_refused_with_the_reason(form, match):
     with pytest.raises(StructureError, match=match):
         as_cell(form)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        ({"lattice_vectors": None}, StructureError, "has no lattice_vectors"),
+        ({"cartesian_site_positions": None}, StructureError, "has no cartesian_site_positions"),
+        ({"species_at_sites": None}, StructureError, "has no species_at_sites: .*response_fields"),
+        ({"species_at_sites": ...}, StructureError, "has no species_at_sites"),
+        ({"species_at_sites": ["Na"] * 4 + ["Q1"] * 4}, ElementError, "site 4: 'Q1' is neither"),
+        ({"species": [{"name": "Na"}]}, StructureError, "site 0: the species 'Na' must list"),
+        (
+            {"species": [{"name": "Na", "chemical_symbols": ["Na"], "concentration": None}]},
+            StructureError,
+            "site 0: the species 'Na' must list",
+        ),
+        (
+            {"species": [{"name": "Na", "chemical_symbols": ["Na"], "concentration": [0.5, 0.5]}]},
+            StructureError,
+            "a concentration for each",
+        ),
+        ({"species": [{"chemical_symbols": ["Na"], "concentration": [1.0]}]}, StructureError, "no name"),
+    ],
+)
+def test_incomplete_optimade_structures_are_refused_with_what_is_missing(change, error, match):
+    entry = optimade(rocksalt())
+    attributes = {key: value for key, value in (entry["attributes"] | change).items() if value is not ...}
+    for form in (attributes, {"attributes": attributes}, SimpleNamespace(attributes=attributes)):
+        with pytest.raises(error, match=match):
+            as_cell(form)
+
+
+def test_optimade_without_definitions_of_species_is_read_by_symbol():
+    entry = optimade(rocksalt())
+    entry["attributes"]["species"] = None
+    assert_same(as_cell(entry), rocksalt())
+
+
+def test_a_table_with_one_column_is_a_list_of_structures():
+    cells = [rocksalt(), perovskite()]
+    column = np.empty((2, 1), dtype=object)
+    column[:, 0] = cells
+    assert one_column(cells) is cells
+    assert list(one_column(column)) == cells
+    assert list(one_column(pd.DataFrame({"structure": cells}))) == cells
+    for table in (pd.DataFrame({"structure": cells, "energy": [1, 2]}), np.zeros((2, 256)), pd.DataFrame()):
+        with pytest.raises(OptionError, match="give the one column"):
+            one_column(table)

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import copy
 import pickle
+from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from seitz import Cell
@@ -102,13 +104,74 @@ def test_bad_coordinates_are_refused_with_their_site(coords, match):
         ([113], "site 0"),
         ([-5], "site 0"),
         ([1.5], "integer"),
-        (["Fe"], "integer"),
-        ([2**40], "integer"),
+        ([2**40], "site 0 has atomic number 1099511627776"),
+        ([2**80], "site 0 has atomic number 1208925819614629174706176"),
+        ([float("nan")], "site 0: nan is no integer"),
+        ([float("inf")], "site 0 has atomic number inf"),
+        ([26 + 1j], "site 0: .* is no integer"),
+        ([None], "site 0: None is no integer"),
+        ([b"Fe"], "site 0: b'Fe' is no integer"),
+        ([True], "site 0: True is no integer"),
+        (np.array([True]), "site 0: True is no integer"),
+        (np.array([True], dtype=object), "site 0: True is no integer"),
+        (np.ma.array([26], mask=[True]), r"site\(s\) 0 have a masked"),
+        (["Xx"], "site 0: 'Xx' is no chemical element"),
+        ([""], "site 0: '' is no chemical element"),
+        ([[26]], "flat list"),
+        ([[26], [1, 2]], "flat list"),
+        (26, "flat list"),
     ],
 )
 def test_atomic_numbers_without_data_are_refused(numbers, match):
     with pytest.raises(ElementError, match=match):
         Cell(BOX, [[0, 0, 0]], numbers)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        (26, 28),
+        [26.0, 28.0],
+        np.array([26, 28], dtype=np.uint8),
+        np.array([26, 28], dtype=np.int64),
+        np.array([26.0, 28.0], dtype=np.float32),
+        np.array([26, 28.0], dtype=object),
+        np.ma.array([26, 28], mask=[False, False]),
+        ["Fe", "Ni"],
+        ["Fe3+", "Ni2+"],
+        np.array(["Fe", "Ni"]),
+        np.array(["Fe", "Ni"], dtype=object),
+        pd.Series(["Fe", "Ni"]),
+        pd.Series([26, 28], index=["a", "b"]),
+    ],
+    ids=repr,
+)
+def test_atomic_numbers_may_be_whole_floats_or_symbols(numbers):
+    cell = Cell(BOX, [[0, 0, 0], [0.5, 0.5, 0.5]], numbers)
+    assert cell.atomic_numbers.dtype == np.int32
+    assert cell.atomic_numbers.tolist() == [26, 28]
+
+
+def test_numbers_and_symbols_do_not_mix():
+    for numbers, match in (
+        ([26, "Ni"], "site 1: 'Ni' is no integer"),
+        (["Fe", 28], "site 1: 28 is no chemical"),
+    ):
+        with pytest.raises(ElementError, match=match):
+            Cell(BOX, [[0, 0, 0], [0.5, 0.5, 0.5]], numbers)
+
+
+def test_masked_and_complex_input_is_refused():
+    coords = np.array([[0, 0, 0], [0.5, 0.5, 0.5]])
+    masked = np.ma.array(coords, mask=[[False] * 3, [False, True, False]])
+    with pytest.raises(StructureError, match=r"site\(s\) 1 are masked"):
+        Cell(BOX, masked, [1, 1])
+    with pytest.raises(StructureError, match=r"lattice vector\(s\) 2 are masked"):
+        Cell(np.ma.masked_greater(np.diag([3, 3, 4]), 3), coords, [1, 1])
+    for lattice, positions in ((BOX + 0j, coords), (BOX, coords + 1j), (BOX, [[1j, 0, 0], [0, 0, 0]])):
+        with pytest.raises(StructureError, match="no number: complex"):
+            Cell(lattice, positions, [1, 1])
+    assert Cell(np.ma.array(BOX), np.ma.array(coords), [1, 1]) == Cell(BOX, coords, [1, 1])
 
 
 def test_counts_of_positions_and_elements_must_agree():
@@ -142,6 +205,54 @@ def test_a_site_filled_by_one_element_is_ordered_however_it_is_written():
 def test_senseless_occupancies_are_refused(content, error):
     with pytest.raises(error, match="site 0"):
         build_cell(BOX, [[0, 0, 0]], [content], occupancy="average")
+
+
+@pytest.mark.parametrize(
+    ("occupancies", "error", "match"),
+    [
+        ({0: {}}, OccupancyError, "site 0 is empty"),
+        ({0: None}, OccupancyError, "site 0: .*not 'NoneType'"),
+        ({0: [26, 28]}, OccupancyError, "site 0: .*not 'list'"),
+        (None, OccupancyError, "not 'NoneType'"),
+        ([{26: 0.5}], OccupancyError, "not 'list'"),
+        ({0.5: {26: 1.0}}, OccupancyError, "site 0.5"),
+        ({"0": {26: 1.0}}, OccupancyError, "site '0'"),
+        ({None: {26: 1.0}}, OccupancyError, "site None"),
+        ({True: {26: 1.0}}, OccupancyError, "site True"),
+        ({1: {26: 1.0}}, OccupancyError, "site 1, but the sites are 0 to 0"),
+        ({-1: {26: 1.0}}, OccupancyError, "site -1"),
+        ({0: {26.5: 1.0}}, OccupancyError, "site 0: occupant 26.5"),
+        ({0: {"Fe": 1.0}}, OccupancyError, "site 0: occupant 'Fe'"),
+        ({0: {True: 1.0}}, OccupancyError, "site 0: occupant True"),
+        ({0: {113: 1.0}}, ElementError, "site 0 holds atomic number 113"),
+        ({0: {26: 0}}, OccupancyError, "site 0: occupancy 0 of Fe"),
+        ({0: {26: -0.5}}, OccupancyError, "site 0: occupancy -0.5 of Fe"),
+        ({0: {26: float("nan")}}, OccupancyError, "site 0: occupancy nan of Fe"),
+        ({0: {26: 1.5}}, OccupancyError, "site 0: occupancy 1.5 of Fe"),
+        ({0: {26: "0.5"}}, OccupancyError, "site 0: occupancy '0.5' of Fe"),
+        ({0: {26: None}}, OccupancyError, "site 0: occupancy None of Fe"),
+        ({0: {26: True}}, OccupancyError, "site 0: occupancy True of Fe"),
+        ({0: {26: 0.5j}}, OccupancyError, "site 0: occupancy 0.5j of Fe"),
+    ],
+)
+def test_odd_occupancies_are_named_errors(occupancies, error, match):
+    with pytest.raises(error, match=match):
+        Cell(BOX, [[0, 0, 0]], [26], occupancies)
+    if isinstance(occupancies, dict) and isinstance(occupancies.get(0), dict):
+        with pytest.raises(error, match=match):
+            build_cell(BOX, [[0, 0, 0]], [occupancies[0]], occupancy="average")
+
+
+def test_occupancies_are_kept_as_plain_numbers():
+    cell = Cell(BOX, [[0, 0, 0]], [26], {np.int64(0): {26.0: np.float32(0.5), np.int32(28): Fraction(1, 4)}})
+    assert repr(dict(cell.occupancies[0])) == "{26: 0.5, 28: 0.25}"
+
+
+def test_an_ordered_cell_cannot_be_given_occupancies_later():
+    for cell in (fcc(), fcc().replace(occupancies={}), pickle.loads(pickle.dumps(fcc()))):
+        assert cell.occupancies == {}
+        with pytest.raises(TypeError):
+            cell.occupancies[0] = {300: 1.0}
 
 
 def test_unknown_policies_are_refused():

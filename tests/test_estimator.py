@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import VarianceThreshold
@@ -117,6 +118,27 @@ def test_arrays_series_and_iterators_of_structures_are_taken(structures):
     array[:] = structures
     for many in (array, pd.Series(structures), tuple(structures), iter(structures)):
         assert_array_equal(features.transform(many), expected)
+
+
+def test_a_frame_of_one_column_is_taken_and_keeps_its_index(structures):
+    frame = pd.DataFrame({"structure": structures}, index=[f"s{k}" for k in range(len(structures))])
+    features = StructureFeatures().set_output(transform="pandas").fit(frame)
+    assert list(features.transform(frame).index) == list(frame.index)
+    assert_array_equal(features.transform(frame).to_numpy(), featurize(structures).values)
+
+
+def test_a_frame_of_several_columns_is_refused_with_what_to_pass(structures, targets):
+    frame = pd.DataFrame({"structure": structures, "energy": targets})
+    with pytest.raises(OptionError, match=r'DataFrame of 2 columns .* frame\["structure"\]'):
+        StructureFeatures().fit(frame).transform(frame)
+    with pytest.raises(OptionError, match="ndarray of 256 columns"):
+        StructureFeatures().fit_transform(np.zeros((3, 256)))
+
+
+def test_a_column_of_a_frame_goes_through_a_column_transformer(structures, targets):
+    frame = pd.DataFrame({"structure": structures, "energy": targets})
+    both = make_column_transformer((StructureFeatures(), ["structure"]), ("passthrough", ["energy"]))
+    assert_array_equal(both.fit_transform(frame), np.c_[featurize(structures).values, targets])
 
 
 @pytest.mark.parametrize("one", ["POSCAR", 3])

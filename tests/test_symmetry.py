@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
 from seitz import Cell, as_cell, tessellate
 from seitz.errors import MissingExtraError, OptionError, StructureError, SymmetryError
-from seitz.symmetry import over_orbits, site_orbits
-from structures import HIGH_SYMMETRY, fcc, rocksalt, sigma_phase, supercell
+from seitz.symmetry import check_symprec, over_orbits, site_orbits
+from structures import HIGH_SYMMETRY, fcc, nickel_oxide, rocksalt, sigma_phase, supercell
 
 GROUPS = {
     "sc": 221, "bcc": 229, "fcc": 225, "hcp": 194, "ideal hcp": 194, "diamond": 227, "rocksalt": 225,
@@ -82,12 +85,126 @@ def test_over_orbits_refuses_a_function_that_returns_another_number_of_rows(wron
         over_orbits(wrong, sigma_phase())
 
 
+def test_ragged_rows_are_a_named_error():
+    with pytest.raises(StructureError, match="rows of different lengths"):
+        over_orbits(lambda structure, sites: [list(range(k)) for k in range(len(sites))], sigma_phase())
+
+
+def test_errors_of_the_function_itself_are_passed_on():
+    def broken(structure: Cell, sites: np.ndarray) -> list[float]:
+        raise ValueError("no centre")
+
+    with pytest.raises(ValueError, match=r"^no centre$"):
+        over_orbits(broken, sigma_phase())
+
+
+@pytest.mark.parametrize("finder", ["moyopy", "spglib"])
 @pytest.mark.parametrize(
-    "options", [{"finder": "guess"}, {"symprec": 0}, {"symprec": -1}, {"symprec": float("nan")}]
+    "labels",
+    [
+        [1.7, -1.7, 0.0, 0.0],
+        np.array([1.7, -1.7, 0.0, 0.0]),
+        pd.Series([1.7, -1.7, 0.0, 0.0], index=list("abcd")),
+        np.array([[0, 0, 1.7], [0, 0, -1.7], [0, 0, 0], [0, 0, 0]]),
+        [[0, 0, 1.7], [0, 0, -1.7], [0, 0, 0], [0, 0, 0]],
+        ("up", "down", None, None),
+        [("A", 1), ("A", 2), None, None],
+    ],
+    ids=repr,
 )
-def test_senseless_options_are_refused(options):
-    with pytest.raises(OptionError):
-        site_orbits(fcc(), **options)
+def test_sites_with_different_labels_are_never_merged(labels, finder):
+    assert site_orbits(nickel_oxide(), finder=finder).labels.tolist() == [0, 0, 2, 2]
+    orbits = site_orbits(nickel_oxide(), finder=finder, labels=labels)
+    assert orbits.labels.tolist() == [0, 1, 2, 2]
+    assert orbits.space_group == 166  # the operations that swap the sublattices are gone
+
+
+def test_equal_labels_change_nothing():
+    cell = sigma_phase()
+    assert site_orbits(cell, labels=["x"] * len(cell)).labels.tolist() == site_orbits(cell).labels.tolist()
+
+
+def test_labels_keep_elements_and_occupants_apart():
+    cell = Cell(np.eye(3) * 4, [[0, 0, 0], [0.5, 0.5, 0.5]], [26, 26], {0: {26: 0.5, 28: 0.5}})
+    assert len(site_orbits(cell, labels=[0, 0])) == 2
+    assert len(site_orbits(rocksalt(), labels=[0] * 8)) == 2
+
+
+def test_over_orbits_keeps_labelled_sites_apart():
+    moments = np.array([1.7, -1.7, 0.0, 0.0])
+    rows = over_orbits(lambda cell, sites: moments[sites], nickel_oxide(), labels=moments)
+    assert rows.tolist() == moments.tolist()
+
+
+@pytest.mark.parametrize(
+    ("labels", "match"),
+    [
+        ([1.7, -1.7], "2 labels for 4 sites"),
+        ("updn", "one label per site"),
+        (1.7, "one label per site"),
+        ({0: 1.7}, "one label per site"),
+        ([{}, 0, 0, 0], "site 0 is a 'dict'"),
+        ([0, 0, float("nan"), 0], "site 2 is NaN"),
+        (np.array([[0, 0], [0, 0], [0, 0], [0, np.nan]]), "site 3 is NaN"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(labels, match):
+    with pytest.raises(OptionError, match=match):
+        site_orbits(nickel_oxide(), labels=labels)
+
+
+@pytest.mark.parametrize(
+    "symprec",
+    ["a", None, True, [0.1], 1j, 0, -1, float("nan"), float("inf"), np.float32(0), 10**400],
+    ids=str,
+)
+def test_senseless_tolerances_are_refused(symprec):
+    with pytest.raises(OptionError, match="positive length"):
+        check_symprec(symprec)
+    with pytest.raises(OptionError, match="positive length"):
+        site_orbits(fcc(), symprec=symprec)
+
+
+def test_a_tolerance_may_be_any_real_number():
+    assert [check_symprec(value) for value in (1, 0.5, np.float32(0.25), np.int64(2))] == [
+        1.0,
+        0.5,
+        0.25,
+        2.0,
+    ]
+
+
+def test_unknown_finders_are_refused():
+    with pytest.raises(OptionError, match="moyopy, spglib"):
+        site_orbits(fcc(), finder="guess")
+
+
+SUPERCELL = """
+import logging, sys
+{setup}
+sys.path.insert(0, {tests!r})
+from seitz.symmetry import site_orbits
+from structures import fcc, supercell
+site_orbits(supercell(fcc(), (2, 1, 1)))
+logging.getLogger("moyo").warning("a warning of somebody else")
+"""
+
+
+@pytest.mark.parametrize(
+    ("setup", "expected"),
+    [
+        ("", ["a warning of somebody else"]),  # what Python does with a warning where no logging is set up
+        (
+            "logging.basicConfig(format='%(name)s: %(message).7s')",
+            ["moyo: Omitted", "moyo: a warni"],  # the caller asked for logs, and gets all of them
+        ),
+    ],
+)
+def test_the_search_prints_nothing_unless_logging_is_set_up(setup, expected):
+    code = SUPERCELL.format(setup=setup, tests=str(Path(__file__).parent))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == expected
 
 
 def test_a_search_that_finds_nothing_is_a_symmetry_error():

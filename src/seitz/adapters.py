@@ -9,9 +9,13 @@ from typing import Any
 import numpy as np
 
 from ._typing import StructureLike
-from .cell import Cell, OccupancyPolicy, SiteSpecies, build_cell
+from .cell import Cell, OccupancyPolicy, SiteSpecies, build_cell, matrix
 from .elements import atomic_number
-from .errors import ElementError, OccupancyError, StructureError
+from .errors import ElementError, OccupancyError, OptionError, StructureError
+
+_NO_LATTICE = (
+    "the Molecule has no lattice: put it in a box first, e.g. molecule.get_boxed_structure(20, 20, 20)"
+)
 
 
 def as_cell(structure: StructureLike, *, occupancy: OccupancyPolicy = "raise") -> Cell:
@@ -50,17 +54,49 @@ def as_cell(structure: StructureLike, *, occupancy: OccupancyPolicy = "raise") -
         return read_one(structure, occupancy=occupancy)
     if isinstance(structure, Mapping):
         return _from_mapping(structure, occupancy)
+    if hasattr(structure, "iloc"):  # before attributes are asked for, since columns may have those names
+        raise StructureError(
+            f"a pandas {type(structure).__name__} is no structure: give the structures in its cells, or a row as "
+            "row.to_dict()"
+        )
     if hasattr(structure, "get_scaled_positions"):
         return _from_ase(structure, occupancy)
     if hasattr(structure, "frac_coords") and hasattr(structure, "lattice"):
         return _from_pymatgen(structure, occupancy)
     entry: Any = getattr(structure, "entry", structure)  # an OPTIMADE adapter keeps its resource in .entry
     if hasattr(entry, "attributes"):
-        return _from_optimade(_as_dict(entry.attributes), occupancy)
+        return _from_mapping({"attributes": entry.attributes}, occupancy)
+    if hasattr(structure, "get_boxed_structure"):
+        raise StructureError(_NO_LATTICE)
     raise StructureError(
         f"{type(structure).__name__!r} is no structure: give a Cell, a pymatgen Structure, ASE Atoms, an OPTIMADE "
         "structure, a dict or a path"
     )
+
+
+def one_column(structures: Any) -> Any:
+    """A list of structures out of a table with one column; anything that is no table comes back as it is.
+
+    Parameters
+    ----------
+    structures
+        A pandas DataFrame or a two-dimensional array with one column, or any other collection.
+
+    Raises
+    ------
+    OptionError
+        A table with several columns: iterating over it would give names of columns, or rows, for structures.
+    """
+    shape = getattr(structures, "shape", ())
+    if not isinstance(shape, tuple) or len(shape) != 2:
+        return structures
+    if shape[1] != 1:
+        kind = type(structures).__name__
+        raise OptionError(
+            f"a {kind} of {shape[1]} columns is no list of structures: give the one column that holds them, e.g. "
+            + ('frame["structure"]' if hasattr(structures, "iloc") else "array[:, 0]")
+        )
+    return structures.iloc[:, 0] if hasattr(structures, "iloc") else structures[:, 0]
 
 
 def _rebuilt(cell: Cell) -> Cell:
@@ -130,7 +166,7 @@ def _from_mapping(data: Mapping[str, Any], occupancy: OccupancyPolicy) -> Cell:
         if "structure" in data and isinstance(data["structure"], Mapping):
             return _from_mapping(data["structure"], occupancy)
         if "attributes" in data:
-            return _from_optimade(data["attributes"], occupancy)
+            return _from_optimade(_as_dict(data["attributes"]), occupancy)
         if "lattice_vectors" in data:
             return _from_optimade(data, occupancy)
         if "sites" in data:
@@ -151,13 +187,16 @@ def _from_plain(data: Mapping[str, Any], occupancy: OccupancyPolicy) -> Cell:
     if "atomic_numbers" in data:
         species = data["atomic_numbers"]
     else:
-        species = [atomic_number(symbol) for symbol in data["symbols" if "symbols" in data else "species"]]
+        symbols = data["symbols" if "symbols" in data else "species"]
+        species = [_named(site, symbol) for site, symbol in enumerate(symbols)]
     if "frac_coords" in data:
         return build_cell(lattice, data["frac_coords"], species, occupancy=occupancy)
     return build_cell(lattice, fractional(lattice, data["cart_coords"]), species, occupancy=occupancy)
 
 
 def _from_pymatgen_dict(data: Mapping[str, Any], occupancy: OccupancyPolicy) -> Cell:
+    if "lattice" not in data and isinstance(data["sites"], Sequence):
+        raise StructureError(_NO_LATTICE)
     species = [_dict_species(index, site["species"]) for index, site in enumerate(data["sites"])]
     coords = [site["abc"] for site in data["sites"]]
     return build_cell(data["lattice"]["matrix"], coords, species, occupancy=occupancy)
@@ -174,27 +213,46 @@ def _dict_species(site: int, entries: Sequence[Mapping[str, Any]]) -> SiteSpecie
 
 
 def _from_optimade(attributes: Mapping[str, Any], occupancy: OccupancyPolicy) -> Cell:
+    for key in ("lattice_vectors", "cartesian_site_positions", "species_at_sites"):
+        if attributes.get(key) is None:
+            raise StructureError(
+                f"the OPTIMADE structure has no {key}: name it in response_fields of the query"
+            )
     by_name: dict[str, SiteSpecies] = {}
-    definitions = {entry["name"]: entry for entry in map(_as_dict, attributes.get("species") or ())}
+    definitions = {entry.get("name"): entry for entry in map(_as_dict, attributes.get("species") or ())}
+    if None in definitions:
+        raise StructureError("one of the OPTIMADE structure's species has no name")
     names = attributes["species_at_sites"]
-    for site, name in enumerate(names or ()):
-        if name in by_name:
-            continue
-        definition = definitions.get(name)
-        if definition is None:
-            by_name[name] = _named(site, name)
-            continue
-        content: dict[int, float] = {}
-        for symbol, amount in zip(definition["chemical_symbols"], definition["concentration"], strict=True):
-            if symbol != "vacancy":
-                z = _named(site, symbol)
-                content[z] = content.get(z, 0.0) + float(amount)
-        if not content:
-            raise OccupancyError(f"site {site} holds only a vacancy: remove it")
-        by_name[name] = _single(content)
+    for site, name in enumerate(names):
+        if name not in by_name:
+            by_name[name] = _optimade_species(site, name, definitions.get(name))
     lattice = attributes["lattice_vectors"]
     coords = fractional(lattice, attributes["cartesian_site_positions"])
     return build_cell(lattice, coords, [by_name[name] for name in names], occupancy=occupancy)
+
+
+def _optimade_species(site: int, name: str, definition: Mapping[str, Any] | None) -> SiteSpecies:
+    """Content of a site; a name that the structure does not define is read as a chemical symbol."""
+    if definition is None:
+        try:
+            return atomic_number(name)
+        except ElementError:
+            raise ElementError(
+                f"site {site}: {name!r} is neither one of the structure's species nor a chemical element with data"
+            ) from None
+    symbols, amounts = definition.get("chemical_symbols"), definition.get("concentration")
+    if symbols is None or amounts is None or len(symbols) != len(amounts):
+        raise StructureError(
+            f"site {site}: the species {name!r} must list chemical_symbols, and a concentration for each of them"
+        )
+    content: dict[int, float] = {}
+    for symbol, amount in zip(symbols, amounts, strict=True):
+        if symbol != "vacancy":
+            z = _named(site, symbol)
+            content[z] = content.get(z, 0.0) + float(amount)
+    if not content:
+        raise OccupancyError(f"site {site} holds only a vacancy: remove it")
+    return _single(content)
 
 
 # --- shared ------------------------------------------------------------------------------------------------------
@@ -203,23 +261,13 @@ def _from_optimade(attributes: Mapping[str, Any], occupancy: OccupancyPolicy) ->
 def fractional(lattice: Any, positions: Any) -> np.ndarray:
     """(n_sites, 3) fractional coordinates of Cartesian positions (Å); StructureError if there is no lattice."""
     try:
-        matrix, points = np.asarray(lattice, dtype=np.float64), np.asarray(positions, dtype=np.float64)
-        if not points.size:
-            return np.empty((0, 3))
-        return np.linalg.solve(matrix.T, points.T).T
-    except np.linalg.LinAlgError:  # a ValueError, so it comes first
+        return np.linalg.solve(matrix(lattice, "lattice").T, matrix(positions, "cart_coords").T).T
+    except np.linalg.LinAlgError:
         raise StructureError("the lattice is singular: its three vectors span no volume") from None
-    except (TypeError, ValueError) as error:
-        raise StructureError(
-            f"lattice or positions are malformed (a direction without period?): {error}"
-        ) from None
 
 
 def _named(site: int, symbol: str) -> int:
-    try:
-        return atomic_number(symbol)
-    except ElementError as error:
-        raise ElementError(f"site {site}: {error}") from None
+    return atomic_number(symbol, f"site {site}: ")
 
 
 def _single(content: dict[int, float]) -> SiteSpecies:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from ._typing import FloatArray, IntArray
-from .elements import MAX_Z, SYMBOLS
+from .elements import MAX_Z, SYMBOLS, atomic_number
 from .errors import ElementError, OccupancyError, OptionError, StructureError
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ SiteSpecies = int | Mapping[int, float]
 _MAX_FRACTIONAL = 1e6  # beyond it a double keeps fewer than ten digits of the position inside the cell
 _SINGULAR = 1e-12  # volume over the product of the vector lengths
 _FULL = 1e-6  # occupancies closer to one than this are full
+_DOUBLE = np.dtype(np.float64)
+_NEVER_MASKED = (np.ndarray, list, tuple)
+_ORDERED: Mapping[int, Mapping[int, float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +42,7 @@ class Cell:
     frac_coords
         (n_sites, 3) fractional coordinates; values outside [0, 1) are fine.
     atomic_numbers
-        (n_sites,) atomic numbers, 1 to 112.
+        (n_sites,) atomic numbers, 1 to 112, or chemical symbols; kept as numbers.
     occupancies
         For sites that are shared or partially occupied, the occupancy of each element:
         ``{site: {atomic_number: occupancy}}``. Their properties are averaged with these weights.
@@ -47,24 +50,28 @@ class Cell:
     Raises
     ------
     StructureError
-        Wrong shapes, no site, non-finite numbers, or lattice vectors that span no volume.
+        Wrong shapes, no site, masked, complex or non-finite numbers, or lattice vectors that span no volume.
     ElementError
-        An atomic number without data; the message names the site.
+        An atomic number or symbol without data; the message names the site.
+    OccupancyError
+        Occupancies that make no sense; the message names the site.
 
     Examples
     --------
     >>> Cell(np.eye(3) * 2.87, [[0, 0, 0], [0.5, 0.5, 0.5]], [26, 26]).formula
     'Fe2'
+    >>> Cell(np.eye(3) * 2.88, [[0, 0, 0], [0.5, 0.5, 0.5]], ["Ni", "Al"]).atomic_numbers.tolist()
+    [28, 13]
     """
 
     lattice: FloatArray
     frac_coords: FloatArray
     atomic_numbers: IntArray
-    occupancies: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
+    occupancies: Mapping[int, Mapping[int, float]] = field(default_factory=lambda: _ORDERED)
 
     def __post_init__(self) -> None:
-        lattice = _matrix(self.lattice, "lattice")
-        coords = _matrix(self.frac_coords, "frac_coords")
+        lattice = matrix(self.lattice, "lattice")
+        coords = matrix(self.frac_coords, "frac_coords")
         numbers = _atomic_numbers(self.atomic_numbers)
         _check_lattice(lattice)
         _check_coords(coords)
@@ -75,9 +82,9 @@ class Cell:
         object.__setattr__(self, "lattice", lattice)
         object.__setattr__(self, "frac_coords", coords)
         object.__setattr__(self, "atomic_numbers", numbers)
-        if self.occupancies:
+        if self.occupancies is not _ORDERED:
             checked = _checked_occupancies(self.occupancies, len(numbers))
-            object.__setattr__(self, "occupancies", MappingProxyType(checked))
+            object.__setattr__(self, "occupancies", MappingProxyType(checked) if checked else _ORDERED)
 
     def __reduce__(self) -> tuple[type[Cell], tuple[Any, ...]]:
         # Through the constructor, so that a copy is checked and read-only too: the kernels trust every cell.
@@ -174,8 +181,7 @@ def build_cell(
         if not isinstance(content, Mapping):
             numbers.append(content)
             continue
-        if not content:
-            raise OccupancyError(f"site {site} is empty: remove it, or give its occupants")
+        content = _checked_content(site, content)
         main = max(content.items(), key=lambda item: item[1])[0]
         numbers.append(main)
         if len(content) > 1 or abs(content[main] - 1.0) > _FULL:
@@ -194,36 +200,79 @@ def format_occupants(content: Mapping[int, float]) -> str:
     return " ".join(f"{SYMBOLS[z] if 0 < z <= MAX_Z else z}{amount:g}" for z, amount in content.items())
 
 
-def _matrix(values: ArrayLike, name: str) -> FloatArray:
+def matrix(values: ArrayLike, name: str) -> FloatArray:
+    """Copy of ``"lattice"``, ``"frac_coords"`` or ``"cart_coords"`` as rows of three doubles, which may be infinite.
+
+    Raises
+    ------
+    StructureError
+        Another shape, no row, or masked or complex values.
+    """
     try:
-        array = np.array(values, dtype=np.float64, order="C")
-    except (TypeError, ValueError) as error:
+        array = np.array(values, order="C")
+        if array.dtype is not _DOUBLE:
+            if array.dtype.kind == "c":  # NumPy would drop the imaginary parts
+                raise TypeError("complex values")
+            array = np.array(values, dtype=np.float64, order="C")
+    except (TypeError, ValueError, OverflowError) as error:
         raise StructureError(f"{name} holds something that is no number: {error}") from None
-    if name == "frac_coords" and array.size == 0:
+    if name != "lattice" and array.size == 0:
         raise StructureError("the structure is empty: it has no site")
     if array.ndim != 2 or array.shape[1] != 3 or (name == "lattice" and array.shape[0] != 3):
         raise StructureError(
             f"{name} must have shape {'(3, 3)' if name == 'lattice' else '(n_sites, 3)'}, not {array.shape}"
         )
+    if type(values) not in _NEVER_MASKED and (masked := _masked(values, array)).any():
+        where = "lattice vector(s)" if name == "lattice" else "the coordinates of site(s)"
+        raise StructureError(f"{where} {_rows(masked)} are masked: give every number, or leave the site out")
     return array
 
 
+def _masked(values: ArrayLike, array: np.ndarray) -> np.ndarray:
+    """Which entries of a masked array have no value; None of them in anything else."""
+    mask = getattr(values, "mask", None) if hasattr(values, "filled") else None
+    return np.broadcast_to(np.asarray(False if mask is None else mask, dtype=bool), array.shape)
+
+
 def _atomic_numbers(values: ArrayLike) -> IntArray:
+    """Checked copy of atomic numbers, or the numbers of chemical symbols."""
     try:
         raw = np.asarray(values)
-        numbers = raw.astype(np.int32)
-        exact = raw.dtype == np.int32 or bool(np.array_equal(numbers, raw))
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ElementError(f"atomic_numbers holds something that is no integer: {error}") from None
-    if numbers.ndim != 1 or not exact:
-        raise ElementError("atomic_numbers must be a flat list of integers")
-    wrong = np.flatnonzero((numbers < 1) | (numbers > MAX_Z))
-    if wrong.size:
-        site = int(wrong[0])
-        raise ElementError(
-            f"site {site} has atomic number {numbers[site]}: there is data for 1 to {MAX_Z} only"
-        )
-    return numbers
+    except ValueError as error:
+        raise ElementError(f"atomic_numbers must be a flat list of integers: {error}") from None
+    if raw.ndim != 1:
+        raise ElementError(f"atomic_numbers must be a flat list of integers, not of shape {raw.shape}")
+    if type(values) not in _NEVER_MASKED and (masked := _masked(values, raw)).any():
+        raise ElementError(f"site(s) {_rows(masked[:, None])} have a masked atomic number: give every number")
+    if raw.dtype.kind not in "iu":
+        raw = _integers(raw, raw.tolist() if isinstance(values, np.ndarray) else list(values))  # type: ignore[arg-type]
+    if raw.size and not 1 <= raw.min() <= raw.max() <= MAX_Z:
+        site = int(np.flatnonzero((raw < 1) | (raw > MAX_Z))[0])
+        raise ElementError(f"site {site} has atomic number {raw[site]}: there is data for 1 to {MAX_Z} only")
+    return raw.astype(np.int32)
+
+
+def _integers(raw: np.ndarray, entries: Sequence[object]) -> np.ndarray:
+    """(n_sites,) whole numbers behind floats, symbols or Python objects; ElementError for anything else."""
+    if raw.dtype.kind == "f" and (np.trunc(raw) == raw).all():
+        return raw
+    are_symbols = len(entries) > 0 and isinstance(entries[0], str)
+    numbers: list[int] = []
+    for site, entry in enumerate(entries):
+        number = atomic_number(entry, f"site {site}: ") if are_symbols else _whole(entry)  # type: ignore[arg-type]
+        if number is None:
+            raise ElementError(f"site {site}: {entry!r} is no integer atomic number")
+        numbers.append(number)
+    return np.array(numbers)
+
+
+def _whole(value: object) -> int | None:
+    """The integer that a number is; None for fractions, truth values, and what is no number."""
+    if isinstance(value, int | np.integer):
+        return None if isinstance(value, bool) else int(value)
+    if isinstance(value, float | np.floating) and value.is_integer():
+        return int(value)
+    return None
 
 
 def _check_lattice(lattice: FloatArray) -> None:
@@ -266,20 +315,41 @@ def _rows(mask: np.ndarray) -> str:
 def _checked_occupancies(
     occupancies: Mapping[int, Mapping[int, float]], n_sites: int
 ) -> dict[int, Mapping[int, float]]:
+    if not isinstance(occupancies, Mapping):
+        raise OccupancyError(
+            f"occupancies must be {{site: {{atomic_number: occupancy}}}}, not {type(occupancies).__name__!r}"
+        )
     checked: dict[int, Mapping[int, float]] = {}
-    for site, content in occupancies.items():
-        if not 0 <= site < n_sites:
-            raise OccupancyError(f"occupancies name site {site}, but the sites are 0 to {n_sites - 1}")
-        for z, amount in content.items():
-            if not 1 <= z <= MAX_Z:
-                raise ElementError(
-                    f"site {site} holds atomic number {z}: there is data for 1 to {MAX_Z} only"
-                )
-            if not 0 < amount <= 1 + _FULL:
-                raise OccupancyError(f"site {site}: occupancy {amount:g} of {SYMBOLS[z]} is not in (0, 1]")
-        if sum(content.values()) > 1.01:  # files round to two decimals
-            raise OccupancyError(
-                f"site {site}: occupancies sum to {sum(content.values()):g} ({format_occupants(content)})"
-            )
-        checked[int(site)] = MappingProxyType({int(z): float(amount) for z, amount in content.items()})
+    for key, content in occupancies.items():
+        site = _whole(key)
+        if site is None or not 0 <= site < n_sites:
+            raise OccupancyError(f"occupancies name site {key!r}, but the sites are 0 to {n_sites - 1}")
+        checked[site] = MappingProxyType(_checked_content(site, content))
+    return checked
+
+
+def _checked_content(site: int, content: Mapping[int, float]) -> dict[int, float]:
+    """Occupancies of one site by atomic number."""
+    if not isinstance(content, Mapping):
+        raise OccupancyError(
+            f"site {site}: occupancies must be {{atomic_number: occupancy}}, not {type(content).__name__!r}"
+        )
+    if not content:
+        raise OccupancyError(f"site {site} is empty: remove it, or give its occupants")
+    checked: dict[int, float] = {}
+    for key, amount in content.items():
+        z = _whole(key)
+        if z is None:
+            raise OccupancyError(f"site {site}: occupant {key!r} is no atomic number")
+        if not 1 <= z <= MAX_Z:
+            raise ElementError(f"site {site} holds atomic number {z}: there is data for 1 to {MAX_Z} only")
+        try:
+            checked[z] = math.nan if isinstance(amount, bool | str | bytes) else float(amount)
+        except (TypeError, ValueError, OverflowError):
+            checked[z] = math.nan
+        if not 0 < checked[z] <= 1 + _FULL:
+            raise OccupancyError(f"site {site}: occupancy {amount!r} of {SYMBOLS[z]} is no number in (0, 1]")
+    total = sum(checked.values())
+    if total > 1.01:  # files round to two decimals
+        raise OccupancyError(f"site {site}: occupancies sum to {total:g} ({format_occupants(checked)})")
     return checked

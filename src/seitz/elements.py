@@ -73,13 +73,15 @@ def table() -> ElementTable:
     return ElementTable(tuple(header[first : last + 1]), values, electronegativity, tuple(states))
 
 
-def atomic_number(label: str) -> int:
+def atomic_number(label: str, where: str = "") -> int:
     """Atomic number of a chemical symbol; charges and deuterium or tritium are understood.
 
     Parameters
     ----------
     label
         A symbol such as ``"Fe"``, with or without a charge (``"Fe3+"``, ``"O2-"``, ``"D"``).
+    where
+        Put in front of the message of an error, e.g. the site.
 
     Raises
     ------
@@ -91,12 +93,14 @@ def atomic_number(label: str) -> int:
     >>> atomic_number("Fe"), atomic_number("O2-"), atomic_number("D")
     (26, 8, 1)
     """
+    if not isinstance(label, str):
+        raise ElementError(f"{where}{label!r} is no chemical symbol")
     z = _NUMBERS.get(label)
     if z is not None:
         return z
     z = _NUMBERS.get(label.strip().rstrip("+-0123456789.,="))
     if z is None:
         raise ElementError(
-            f"{label!r} is no chemical element with data (H to {SYMBOLS[MAX_Z]}, Z = 1 to {MAX_Z})"
+            f"{where}{label!r} is no chemical element with data (H to {SYMBOLS[MAX_Z]}, Z = 1 to {MAX_Z})"
         )
     return z

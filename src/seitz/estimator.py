@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ._optional import load_optional
 from ._typing import FloatArray, StructureLike
+from .adapters import one_column
 from .cell import OccupancyPolicy
 from .errors import OptionError
 from .featurize import ErrorPolicy, SymmetryPolicy, featurize
@@ -27,9 +28,9 @@ from sklearn.utils.validation import check_is_fitted  # noqa: E402
 class StructureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Transformer from structures to their feature vectors.
 
-    The input is a list (or a NumPy object array, or a pandas Series) of anything :func:`seitz.as_cell` takes; each
-    gives one row. It is no matrix of numbers, so ``n_features_in_`` is not set. Fitting only looks the features up:
-    nothing is learned from the structures.
+    The input is a list (or a NumPy object array, a pandas Series, a DataFrame of one column) of anything
+    :func:`seitz.as_cell` takes; each gives one row. It is no matrix of numbers, so ``n_features_in_`` is not set.
+    Fitting only looks the features up: nothing is learned from the structures.
 
     Parameters
     ----------
@@ -80,13 +81,22 @@ class StructureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc] 
         return self.table(structures).values
 
     def table(self, structures: Iterable[StructureLike]) -> FeatureTable:
-        """Like :meth:`transform`, with the failures and warnings beside the rows."""
+        """Like :meth:`transform`, with the failures and warnings beside the rows.
+
+        Raises
+        ------
+        OptionError
+            One structure instead of a list, or a table of several columns.
+        SeitzError
+            A structure failed and ``on_error="raise"``; the message names it.
+        """
         check_is_fitted(self)
         if not isinstance(structures, Iterable) or isinstance(structures, str | Path):
             raise OptionError(
                 f"StructureFeatures takes a list of structures, not one {type(structures).__name__}"
             )
-        many = structures if isinstance(structures, Sequence) else list(structures)
+        column = one_column(structures)
+        many = column if isinstance(column, Sequence) else list(column)
         return featurize(many, **self.get_params(deep=False))
 
     def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:

@@ -296,7 +296,7 @@ class _Worker:
             answer = self._connection.recv()
         except (EOFError, OSError):
             raise SeitzError(
-                "a worker process was killed, perhaps for want of memory: use one thread to see at which file"
+                "a worker process was killed, perhaps for want of memory: with n_threads=1 it is seen at which file"
             ) from None
         if isinstance(answer, BaseException):
             raise answer

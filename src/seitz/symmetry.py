@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 #: moyopy finds all equivalences of the crystal; spglib as the published implementation calls it.
 Finder = Literal["moyopy", "spglib"]
+
+#: One label per site: numbers, texts or other hashable values, or a row of an array, such as a vector.
+SiteLabels = Sequence[Any] | np.ndarray
 
 #: Tolerance on positions, Å, as in the published implementation.
 SYMPREC = 1e-3
@@ -76,6 +81,7 @@ def site_orbits(
     finder: Finder = "moyopy",
     symprec: float = SYMPREC,
     angle_tolerance: float = 0.1,
+    labels: SiteLabels | None = None,
 ) -> Orbits:
     """Crystallographic orbits of the sites of a structure.
 
@@ -89,9 +95,14 @@ def site_orbits(
         Tolerance on positions, Å.
     angle_tolerance
         Tolerance on angles, degrees; used by spglib only.
+    labels
+        (n_sites,) what else tells sites apart: magnetic moments, charges, tags. Sites with different labels are
+        never equivalent, and no operation maps one onto the other. Labels are compared exactly: round numbers first.
 
     Raises
     ------
+    OptionError
+        A finder or tolerance outside its documented values, or labels that do not fit the sites.
     SymmetryError
         The finder found no symmetry at this tolerance.
     MissingExtraError
@@ -108,12 +119,23 @@ def site_orbits(
     """
     if finder not in get_args(Finder):
         raise OptionError(f"finder={finder!r}: choose one of {', '.join(get_args(Finder))}")
-    if not symprec > 0:
-        raise OptionError(f"symprec={symprec!r}: give a positive length in Å")
+    symprec = check_symprec(symprec)
     cell = as_cell(structure, occupancy="average")
+    kinds = _site_kinds(cell, labels)
     if finder == "moyopy":
-        return _moyopy_orbits(cell, symprec)
-    return _spglib_orbits(cell, symprec, angle_tolerance)
+        return _moyopy_orbits(cell, kinds, symprec)
+    return _spglib_orbits(cell, kinds, symprec, angle_tolerance)
+
+
+def check_symprec(symprec: float) -> float:
+    """The tolerance of the symmetry search, Å, as a float; OptionError if it is no positive, finite number."""
+    length = math.nan
+    if isinstance(symprec, int | float | np.integer | np.floating) and not isinstance(symprec, bool):
+        with suppress(OverflowError):
+            length = float(symprec)
+    if not 0 < length < math.inf:
+        raise OptionError(f"symprec={symprec!r}: give a positive length in Å, e.g. {SYMPREC:g}")
+    return length
 
 
 def over_orbits(
@@ -122,6 +144,7 @@ def over_orbits(
     *,
     finder: Finder = "moyopy",
     symprec: float = SYMPREC,
+    labels: SiteLabels | None = None,
 ) -> NDArray[Any]:
     """Evaluate any per-site function on one site per orbit, and copy its rows to all equivalent sites.
 
@@ -129,10 +152,14 @@ def over_orbits(
     ----------
     function
         ``function(structure, sites)`` returns one row per site in ``sites``. It must not depend on orientation, as no
-        descriptor of a local environment does, nor on anything but elements and positions: sites that differ only in
-        magnetic moment, charge or a tag are one orbit.
+        descriptor of a local environment does, nor on anything but elements, positions and ``labels``.
     structure
         Passed on as it is; anything :func:`seitz.as_cell` takes.
+    finder, symprec
+        As for :func:`site_orbits`.
+    labels
+        (n_sites,) what else the function depends on: without it, sites that differ only in magnetic moment, charge
+        or a tag are one orbit. As for :func:`site_orbits`.
 
     Returns
     -------
@@ -142,14 +169,18 @@ def over_orbits(
     Raises
     ------
     StructureError
-        The function returned another number of rows than it was asked for.
+        The function returned another number of rows than it was asked for, or rows of different lengths.
 
     Examples
     --------
     With DScribe: ``over_orbits(lambda atoms, sites: soap.create(atoms, centers=sites.tolist()), atoms)``.
     """
-    orbits = site_orbits(structure, finder=finder, symprec=symprec)
-    rows = np.asarray(function(structure, orbits.representatives))
+    orbits = site_orbits(structure, finder=finder, symprec=symprec, labels=labels)
+    returned = function(structure, orbits.representatives)
+    try:
+        rows = np.asarray(returned)
+    except ValueError as error:
+        raise StructureError(f"the function returned rows of different lengths or shapes: {error}") from None
     if rows.ndim == 0 or len(rows) != len(orbits):
         raise StructureError(
             f"the function returned an array of shape {rows.shape} for {len(orbits)} sites: "
@@ -158,22 +189,69 @@ def over_orbits(
     return rows[orbits.orbit_of_site]
 
 
-def _site_kinds(cell: Cell) -> list[int]:
-    """An integer per site that is equal where the occupants are."""
+def _site_kinds(cell: Cell, labels: SiteLabels | None = None) -> list[int]:
+    """An integer per site that is equal where the occupants, and the labels if there are any, are."""
     kinds: list[int] = cell.atomic_numbers.tolist()
-    index: dict[tuple[tuple[int, float], ...], int] = {}
+    index: dict[Any, int] = {}
     for site, content in cell.occupancies.items():
         kinds[site] = index.setdefault(tuple(sorted(content.items())), 1000 + len(index))
-    return kinds
+    if labels is None:
+        return kinds
+    index = {}
+    pairs = zip(kinds, _label_keys(labels, len(cell)), strict=True)
+    return [index.setdefault(pair, 1 + len(index)) for pair in pairs]
 
 
-def _moyopy_orbits(cell: Cell, symprec: float) -> Orbits:
+def _label_keys(labels: SiteLabels, n_sites: int) -> list[Any]:
+    """Checked labels, each as something that can be looked up."""
+    if isinstance(labels, str | bytes | Mapping | Set) or not hasattr(labels, "__len__"):
+        raise OptionError(f"labels={labels!r}: give a sequence with one label per site")
+    if len(labels) != n_sites:
+        raise OptionError(f"{len(labels)} labels for {n_sites} sites: give one per site")
+    keys = [_label_key(label) for label in labels]
+    for site, key in enumerate(keys):
+        try:
+            hash(key)
+        except TypeError:
+            raise OptionError(
+                f"labels: that of site {site} is a {type(key).__name__!r}: give a number, a text or a tuple"
+            ) from None
+        parts = key if isinstance(key, tuple) else (key,)
+        if any(isinstance(part, float | np.floating) and math.isnan(part) for part in parts):
+            raise OptionError(f"labels: that of site {site} is NaN, which equals nothing: give a value")
+    return keys
+
+
+def _label_key(label: Any) -> Any:
+    if isinstance(label, np.ndarray):
+        return tuple(label.ravel().tolist())
+    return tuple(label) if isinstance(label, list) else label
+
+
+@contextmanager
+def _without_stray_warnings(name: str) -> Iterator[None]:
+    """Keep Python from printing what a library logs where nobody has set up logging; handlers of others still see it.
+
+    Every call adds a handler of its own, so that threads do not take away one another's.
+    """
+    import logging  # slow to import, and only needed here
+
+    logger, handler = logging.getLogger(name), logging.NullHandler()
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+def _moyopy_orbits(cell: Cell, kinds: list[int], symprec: float) -> Orbits:
     import moyopy
 
     try:
-        found = moyopy.MoyoDataset(
-            moyopy.Cell(cell.lattice.tolist(), cell.frac_coords.tolist(), _site_kinds(cell)), symprec=symprec
-        )
+        with _without_stray_warnings("moyo"):
+            found = moyopy.MoyoDataset(
+                moyopy.Cell(cell.lattice.tolist(), cell.frac_coords.tolist(), kinds), symprec=symprec
+            )
     except ValueError as error:
         raise SymmetryError(
             f"moyopy found no symmetry at symprec={symprec:g} Å ({error}): check for sites closer than that, "
@@ -187,9 +265,9 @@ def _moyopy_orbits(cell: Cell, symprec: float) -> Orbits:
     )
 
 
-def _spglib_orbits(cell: Cell, symprec: float, angle_tolerance: float) -> Orbits:
+def _spglib_orbits(cell: Cell, kinds: list[int], symprec: float, angle_tolerance: float) -> Orbits:
     spglib = load_optional("spglib", "seitz[spglib]")
-    description = (cell.lattice, cell.frac_coords, _site_kinds(cell))
+    description = (cell.lattice, cell.frac_coords, kinds)
     try:
         with warnings.catch_warnings():  # newer versions warn about a change in how they report errors
             warnings.simplefilter("ignore", DeprecationWarning)

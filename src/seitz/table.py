@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar, overload
 
 import numpy as np
 
-from ._typing import FloatArray, PathLike
+from ._typing import FloatArray, IndexArray, PathLike
 from .descriptors import Descriptor
-from .errors import DescriptorError
+from .errors import DescriptorError, OptionError
+
+#: Row numbers, or one truth value per row.
+RowChoice = Sequence[int] | np.ndarray
+
+#: Columns of the files that stand beside a table, and their types; each is a field of a failure or warning.
+FAILURE_COLUMNS: dict[str, type] = {"index": int, "id": str, "source": str, "error": str, "message": str}
+WARNING_COLUMNS: dict[str, type] = {"index": int, "id": str, "source": str, "message": str}
+
+_COMPRESSED = (".gz", ".zst")
 
 
 class Failure(NamedTuple):
@@ -37,6 +47,9 @@ class RowWarning(NamedTuple):
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureTable:
     """Feature vectors of a list of structures, in the order they were given.
+
+    ``table["NComp"]`` is one column. ``table[2:5]``, ``table[[4, 0]]`` and ``table[mask]`` are tables of some of the
+    rows, with their failures and warnings; rows are counted anew.
 
     Attributes
     ----------
@@ -68,16 +81,42 @@ class FeatureTable:
         """Feature names in column order."""
         return self.descriptor.names
 
-    def __getitem__(self, name: str) -> FloatArray:
-        """(n,) one feature of all structures."""
+    @overload
+    def __getitem__(self, key: str) -> FloatArray: ...
+
+    @overload
+    def __getitem__(self, key: slice | RowChoice) -> FeatureTable: ...
+
+    def __getitem__(self, key: str | slice | RowChoice) -> FloatArray | FeatureTable:
+        """(n,) one feature of all structures, by its name; or the table of some rows.
+
+        Rows are chosen with a slice, a list or array of row numbers, or a mask with one truth value per row.
+
+        Raises
+        ------
+        DescriptorError
+            No feature has this name.
+        OptionError
+            A key that is none of these, such as a single row number.
+        IndexError
+            A row number outside the table.
+        """
+        if not isinstance(key, str):
+            return self._rows(_row_numbers(key, len(self)))
         try:
-            return self.values[:, self.names.index(name)]
+            return self.values[:, self.names.index(key)]
         except ValueError:
-            raise DescriptorError(f"{self.descriptor.name} has no feature {name!r}; see .names") from None
+            raise DescriptorError(f"{self.descriptor.name} has no feature {key!r}; see .names") from None
+
+    def _rows(self, rows: IndexArray) -> FeatureTable:
+        numbers = rows.tolist()
+        ids = tuple(self.ids[row] for row in numbers)
+        failures, warnings = _moved(self.failures, numbers), _moved(self.warnings, numbers)
+        return FeatureTable(self.values[rows], self.descriptor, ids, failures, warnings)
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What files carry beside the numbers: descriptor and digest of its schema."""
+        """Descriptor and digest of its schema: what Parquet and NPZ files carry beside the numbers."""
         return {"seitz.descriptor": self.descriptor.name, "seitz.schema": self.descriptor.digest}
 
     def to_pandas(self) -> Any:
@@ -98,15 +137,81 @@ class FeatureTable:
     def write(self, path: PathLike) -> None:
         """Write to Parquet, CSV, NPZ or JSON lines, by the file name; complete or not at all.
 
+        If rows failed, they are listed in a file beside it, ``features.failures.csv`` for ``features.csv``, and
+        warnings in ``features.warnings.csv``, as the command does. Such a file of an earlier table is removed where
+        there is nothing to list. Only Parquet and NPZ have a place for :attr:`metadata`.
+
         Raises
         ------
         WriteError
-            The file cannot be written; an existing one is left as it was.
+            A file cannot be written; an existing one is left as it was.
+        OptionError
+            The file name belongs to no format.
         """
-        from .io import open_sink
+        from .io import open_rows, open_sink
 
         with open_sink(path, names=self.names, metadata=self.metadata) as sink:
             sink.append(self.ids, self.values)
+        with open_rows(sibling(path, "failures"), FAILURE_COLUMNS) as rows:
+            for failure in self.failures:
+                rows.append(*(getattr(failure, name) for name in FAILURE_COLUMNS))
+        with open_rows(sibling(path, "warnings"), WARNING_COLUMNS) as rows:
+            for warning in self.warnings:
+                rows.append(*(getattr(warning, name) for name in WARNING_COLUMNS))
+
+
+def sibling(path: PathLike, kind: Literal["failures", "warnings"]) -> Path:
+    """Name of the file beside a table that lists its failures or warnings.
+
+    Examples
+    --------
+    >>> sibling("features.csv.gz", "failures").name
+    'features.failures.csv.gz'
+    """
+    table = Path(path)
+    suffix = table.suffix
+    if suffix.lower() in _COMPRESSED:
+        suffix = Path(table.stem).suffix + suffix
+    return table.with_name(f"{table.name.removesuffix(suffix)}.{kind}{suffix}")
+
+
+def _row_numbers(key: slice | RowChoice, n_rows: int) -> IndexArray:
+    """Rows that a slice, row numbers or a mask choose, counted from the beginning."""
+    if isinstance(key, slice):
+        return np.arange(n_rows)[key]
+    try:
+        chosen = np.asarray(key)
+    except ValueError:  # lists of different lengths
+        chosen = np.asarray(None)
+    if chosen.ndim == 1 and not chosen.size:
+        return np.empty(0, dtype=np.int64)
+    if chosen.ndim != 1 or chosen.dtype.kind not in "biu":
+        raise OptionError(
+            f"table[{key!r:.60}]: give the name of one feature, a slice, row numbers or a mask of rows; "
+            "the features of row 3 are table.values[3]"
+        )
+    if chosen.dtype.kind == "b":
+        if len(chosen) != n_rows:
+            raise OptionError(f"a mask of {len(chosen)} truth values does not fit {n_rows} rows")
+        return np.flatnonzero(chosen)
+    wrong = (chosen < -n_rows) | (chosen >= n_rows)
+    if wrong.any():
+        raise IndexError(f"row {chosen[wrong][0]} of {n_rows}")
+    numbers = chosen.astype(np.int64)
+    return np.where(numbers < 0, numbers + n_rows, numbers)
+
+
+_Entry = TypeVar("_Entry", Failure, RowWarning)
+
+
+def _moved(entries: Sequence[_Entry], rows: Sequence[int]) -> tuple[_Entry, ...]:
+    """Failures or warnings of some rows, in the order of the rows and with their new numbers."""
+    if not entries:
+        return ()
+    by_row: dict[int, list[_Entry]] = {}
+    for entry in entries:
+        by_row.setdefault(entry.index, []).append(entry)
+    return tuple(entry._replace(index=new) for new, old in enumerate(rows) for entry in by_row.get(old, ()))
 
 
 def concatenate(tables: Sequence[FeatureTable]) -> FeatureTable:

@@ -56,7 +56,7 @@ _VALUES = (
     b"0", b"-1", b"1", b"nan", b"NaN", b"inf", b"-Infinity", b"1e400", b"-1e308", b"1e-320", b"999999999999",
     b"99999999999999999999999", b"1.0D+00", b"?", b".", b"1_0", b"0.333", b"T", b"null", b"[]", b"{}", b'""',
     b"'", b'"', b"Fe", b"X", b"Og", b"\xff", b"\x00", b"1(2)", b"2.5(", b"--1", b"0x10", b"4294967296",
-    b"-0.0", b"120",
+    b"-0.0", b"120", b"1/3", b"2/3", b"0.667(2)",
 )  # fmt: skip
 
 
@@ -68,7 +68,8 @@ def seeds(name: str) -> list[bytes]:
         moves = text.replace("Direct", "Selective dynamics\nCartesian").replace("\n0.", " T T F\n0.")
         old = re.sub(r"^(title)(.*)\nNa Na Cl O\n", r"Na Na Cl O\2\n", text, flags=re.DOTALL)
         extra = text.replace("1.0\n", "-100.0\n").replace("Na", "Na_pv/1a2b") + "\n0 0 0\n0 0 0\n"
-        texts = [text, moves, old, extra, text.replace("1.0\n", "1.0 2.0 0.5\n"), poscar_text(big)]
+        labelled = re.sub(r"(Direct\n)(.*)\n(.*)\n(.*)\n(.*)\n", r"\1\2 Na\n\3 Na1\n\4 Cl\n\5 O2-\n", text)
+        texts = [text, moves, old, extra, labelled, text.replace("1.0\n", "1.0 2.0 0.5\n"), poscar_text(big)]
     elif name == "cif":
         operations = (
             "loop_\n_symmetry_equiv_pos_as_xyz\n'x,y,z'\n'-x,-y,-z'\n'x+1/2,y+1/2,z'\n'-x+1/2,-y+1/2,-z'\n"
@@ -80,6 +81,8 @@ def seeds(name: str) -> list[bytes]:
             "_symmetry_space_group_name_H-M 'F m -3 m'", "_space_group_IT_number 225"
         )
         texts = [cif_text(NACL), CIF_SYMMETRIC, shared, hexagonal, number_only, cif_text(big)]
+        rounded = CIF_SYMMETRIC.replace("'F m -3 m'", "'P 63/m m c'").replace("gamma 90", "gamma 120")
+        texts += [rounded + "Mg1 Mg 0.333 0.667 0.25 0.5\nMg2 Mg 1/3 2/3 0.2500 0.4\n"]
         texts += [cif_text(NACL) + operations, cif_text(NACL, "one") + CIF_SYMMETRIC]
     elif name == "extxyz":
         frame = extxyz_text(NACL)
@@ -90,7 +93,8 @@ def seeds(name: str) -> list[bytes]:
     elif name in ("json", "jsonl"):
         items = [plain_dict(NACL), plain_dict(big) | {"id": "x"}, *_other_dictionaries()]
         joined = "\n".join(map(json.dumps, items)) if name == "jsonl" else json.dumps(items)
-        texts = [json_text(NACL), *map(json.dumps, items), joined, json.dumps({"data": items[2:]})]
+        named = json.dumps({"a": items[0], "b": items[2]})
+        texts = [json_text(NACL), *map(json.dumps, items), joined, json.dumps({"data": items[2:]}), named]
     else:
         rows = [NACL, big, NACL]
         plain = [parquet_bytes(rows), parquet_bytes(rows, flat=True, ids=["a", "b", "c"])]

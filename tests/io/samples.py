@@ -48,6 +48,21 @@ Na1 Na+ 0 0 0 1
 Cl1 Cl- 0.5 0.5 0.5 1.0
 """
 
+#: Pieces of CIF files: an orthogonal cell, the columns of atoms, a symbol of a space group.
+CIF_HEAD = """data_a
+_cell_length_a 5
+_cell_length_b 5
+_cell_length_c 5
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+"""
+CIF_COLUMNS = "loop_\n_atom_site_label\n_atom_site_type_symbol\n" + "".join(
+    f"_atom_site_fract_{x}\n" for x in "xyz"
+)
+CIF_OCCUPIED = CIF_COLUMNS + "_atom_site_occupancy\n"
+CIF_SYMBOL = "_symmetry_space_group_name_H-M '{}'\n"
+
 
 def number(value: float) -> str:
     """Text that reads back as the same double."""

@@ -9,26 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from samples import CIF_COLUMNS as COLUMNS
+from samples import CIF_HEAD as HEAD
+from samples import CIF_OCCUPIED as OCCUPIED
+from samples import CIF_SYMBOL as SYMBOL
 from samples import CIF_SYMMETRIC, NACL, cif_text, only_cell, only_error, read
 
 from seitz.cell import Cell
 from seitz.elements import SYMBOLS
 from seitz.errors import ElementError, OccupancyError, ReadError, StructureError
 from seitz.io.coincidence import coincident
-
-HEAD = """data_a
-_cell_length_a 5
-_cell_length_b 5
-_cell_length_c 5
-_cell_angle_alpha 90
-_cell_angle_beta 90
-_cell_angle_gamma 90
-"""
-COLUMNS = "loop_\n_atom_site_label\n_atom_site_type_symbol\n" + "".join(
-    f"_atom_site_fract_{x}\n" for x in "xyz"
-)
-OCCUPIED = COLUMNS + "_atom_site_occupancy\n"
-SYMBOL = "_symmetry_space_group_name_H-M '{}'\n"
 
 
 @pytest.fixture

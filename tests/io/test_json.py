@@ -166,3 +166,81 @@ def test_the_shared_sets_are_read():
     assert all(record.error is None for record in records)
     assert records[0].id.startswith("spglib-")
     assert np.isfinite([record.cell.volume for record in records if record.cell]).all()
+
+
+# --- structures by name, and what is none -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda items: items, lambda items: {"data": items}], ids=["bare", "response"]
+)
+def test_a_dictionary_of_structures_gives_each_its_key(tmp_path, wrap):
+    items = {
+        "initial": plain_dict(NACL) | {"id": "its own"},
+        "final": pymatgen_dict(),
+        "broken": {"lattice": 3},
+        "": OPTIMADE,
+    }
+    records = read(tmp_path, "a.json", json.dumps(wrap(items)))
+    assert [record.id for record in records] == ["initial", "final", "broken", "a:4"]
+    assert [record.error is None for record in records] == [True, True, False, True]
+    assert str(records[2].error).startswith(str(tmp_path / "a.json") + " key broken: the structure lacks")
+
+
+@pytest.mark.parametrize("other", [3, None, {"energy": 1.0}])
+def test_a_dictionary_that_holds_something_else_too_is_one_error(tmp_path, other):
+    found = only_error(read(tmp_path, "a.json", json.dumps({"a": plain_dict(NACL), "b": other})))
+    assert "the structure lacks 'lattice'" in str(found)
+
+
+LATTICE = [[3, 0, 0], [0, 3, 0], [0, 0, 3]]
+
+
+@pytest.mark.parametrize(
+    "content, lacks, has",
+    [
+        ({"lattice": LATTICE, "frac_coords": []}, "'atomic_numbers' (or 'symbols')", "lattice, frac_coords"),
+        ({"lattice": LATTICE, "symbols": ["Fe"]}, "'frac_coords' (or 'cart_coords')", "lattice, symbols"),
+        ({"id": "x", "species": [], "cart_coords": []}, "'lattice'", "id, species, cart_coords"),
+        ({}, "'lattice', 'frac_coords' (or 'cart_coords'), 'atomic_numbers' (or 'symbols')", "no keys"),
+        ({"@class": "Structure", "lattice": {"matrix": LATTICE}}, "'sites'", "@class, lattice"),
+        (
+            {"structure": {"lattice": LATTICE, "symbols": ["Fe"]}},
+            "'frac_coords' (or 'cart_coords')",
+            "structure",
+        ),
+    ],
+)
+def test_an_incomplete_structure_says_what_it_lacks_what_it_has_and_what_is_complete(
+    tmp_path, content, lacks, has
+):
+    found = only_error(read(tmp_path, "a.json", json.dumps(content)))
+    assert type(found) is StructureError
+    message, example = str(found).split(" A complete one: ")
+    assert message == f"{tmp_path / 'a.json'}: the structure lacks {lacks}; it has {has}."
+    assert only_cell(read(tmp_path, "b.json", example)).formula == "Fe"
+
+
+def test_a_molecule_has_no_lattice(tmp_path):
+    from pymatgen.core import Molecule
+
+    content = Molecule(["H", "H"], [[0, 0, 0], [0, 0, 0.7]]).as_dict()
+    found = only_error(read(tmp_path, "a.json", json.dumps(content)))
+    assert type(found) is StructureError
+    assert "no lattice" in str(found)
+
+
+@pytest.mark.parametrize(
+    "key, value, message",
+    [
+        ("lattice", [[float("nan"), 0, 0], [0, 3, 0], [0, 0, 3]], "lattice vector(s) 0 are not finite"),
+        ("frac_coords", [[0, 0, 0], [float("inf"), 0, 0]], "non-finite coordinates at site(s) 1"),
+        ("frac_coords", [[0, 0, 0], [None, 0, 0]], "non-finite coordinates at site(s) 1"),
+        ("atomic_numbers", [26, float("nan")], "site 1: nan is no integer atomic number"),
+    ],
+)
+def test_nan_and_null_are_named_with_their_place(tmp_path, key, value, message):
+    content = {"lattice": LATTICE, "frac_coords": [[0, 0, 0], [0.5, 0.5, 0.5]], "atomic_numbers": [26, 28]}
+    for name in ("a.json", "a.jsonl"):
+        found = only_error(read(tmp_path, name, json.dumps(content | {key: value})))
+        assert message in str(found)

@@ -159,9 +159,14 @@ def test_comments_behind_header_values_are_ignored(poscar):
         ("Fe Ni", "Fe Xx", ElementError, "line 6: 'Xx'"),
         ("Fe Ni", "Fe", ReadError, "1 symbols (Fe) but 2 counts"),
         ("1 2\n", "one two\n", ReadError, "line 7: numbers of atoms"),
-        ("1 2\n", "1 999999999999\n", ReadError, "announce 1000000000000 atoms, but fewer"),
-        ("1 2\n", "1 3\n", ReadError, "line 12: three coordinates expected, found ''"),
-        ("1 2\n", "1 9\n", ReadError, "announce 10 atoms, but 4 lines"),
+        ("1 2\n", "1 999999999999\n", ReadError, "announce 1000000000000 atoms, but only 3 coordinate"),
+        (
+            "1 2\n",
+            "1 3\n",
+            ReadError,
+            "line 12: the counts announce 4 atoms, but only 3 coordinate lines follow",
+        ),
+        ("1 2\n", "1 9\n", ReadError, "announce 10 atoms, but only 3 coordinate lines"),
         ("1 2\n", "0 0\n", StructureError, "no site"),
         ("Direct\n", "", ReadError, "'Direct' or 'Cartesian' expected"),
         ("0.5 0.5 0.0", "0.5 0.5", ReadError, "line 10: three coordinates"),
@@ -173,6 +178,73 @@ def test_what_is_wrong_is_named(error, old, new, kind, message):
     found = error("t\n" + BODY.replace(old, new, 1))
     assert type(found) is kind
     assert message in str(found)
+
+
+@pytest.mark.parametrize("extra", ["0.1 0.2 0.3", " 1D0 0 -.5", "0.1 0.2 0.3 Ni"])
+def test_a_coordinate_line_too_many_is_an_error(error, extra):
+    found = error("t\n" + BODY + extra + "\n\n0 0 0\n")
+    assert type(found) is ReadError
+    assert f"line 12: one more coordinate line, {extra.strip()!r}, after the 3 atoms that the counts" in str(
+        found
+    )
+
+
+VELOCITIES = "0.1 0.2 0.3\n" * 3
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "\n" + VELOCITIES,
+        " \t\n" + VELOCITIES,
+        "\n\n\n",
+        "Cartesian\n" + VELOCITIES,
+        "Direct\n" + VELOCITIES,
+        "Lattice velocities and vectors\n1\n" + VELOCITIES + VELOCITIES + "\n" + VELOCITIES,
+        "\n" + VELOCITIES + "\n1\n0.5\n0.1 0.2 0.3 0.4\n" + VELOCITIES * 3,
+        "# made by hand\n",
+        "3\n",
+    ],
+)
+def test_what_may_follow_the_sites_is_ignored(poscar, rest):
+    for title, body in (("t", BODY), ("Fe Ni", BODY.replace("Fe Ni\n", ""))):
+        assert_allclose(poscar(f"{title}\n{body}{rest}").frac_coords, COORDS)
+
+
+@pytest.mark.parametrize("rest", ["", "\n" + VELOCITIES, "Direct\n" + VELOCITIES, "Lattice velocities\n1\n"])
+def test_a_missing_coordinate_line_is_counted(error, rest):
+    found = str(error("t\n" + BODY.replace("1 2\n", "1 3\n") + rest))
+    assert "cut short at line 12: the counts announce 4 atoms, but only 3 coordinate lines follow" in found
+
+
+def labelled(*labels: str, flags: str = "") -> str:
+    lines = (f"{a} {b} {c} {flags}{label}" for (a, b, c), label in zip(COORDS, labels, strict=True))
+    head = "t\n" + BODY[: BODY.index("Direct\n")] + ("Selective\n" if flags else "") + "Direct\n"
+    return head + "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("flags", ["", "T F T "])
+def test_labels_that_contradict_the_header_are_an_error(error, flags):
+    found = error(labelled("Fe", "Ni1", "Fe2+", flags=flags))
+    assert type(found) is ReadError
+    line = 12 if flags else 11
+    message = f"line {line}: the label 'Fe2+' contradicts the header, by which this atom is Ni (line 6 and the counts)"
+    assert message in str(found)
+
+
+def test_labels_that_contradict_the_title_of_a_vasp_4_file_are_an_error(error):
+    text = labelled("Fe", "Ni", "Co").replace("Fe Ni\n", "").replace("t\n", "Fe Ni\n", 1)
+    assert "line 10: the label 'Co' contradicts the header" in str(error(text))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [("Fe", "Ni", "Ni"), ("Fe_pv", "Ni2+", "Ni3"), ("A", "B", "O"), ("Fe", "Fe", ""), ("4a", "O", "O"),
+     ("! Ni", "! O", "! O"), ("F F F", "T T T", "F F F"), ("fe1", "o", "o")],
+)  # fmt: skip
+def test_labels_that_agree_or_are_no_elements_change_nothing(poscar, labels):
+    for flags in ("", "T F T ")[: 1 if "F F F" in labels else 2]:
+        assert poscar(labelled(*labels, flags=flags)).atomic_numbers.tolist() == [26, 28, 28]
 
 
 def test_a_short_file_is_an_error(error):

@@ -112,6 +112,24 @@ def test_compression_is_known_without_its_suffix(tmp_path, suffix):
     only_cell(read(tmp_path, "POSCAR", COMPRESSORS[suffix](poscar_text(NACL).encode())))
 
 
+@pytest.mark.parametrize(
+    "magic, name",
+    [
+        (b"PK\x03\x04", "a zip archive"),
+        (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+        (b"\x1f\x9d\x90", "compressed by compress"),
+        (b"\x04\x22\x4d\x18", "compressed by LZ4"),
+        (b"\x5d\x00\x00\x80\x00", "compressed by LZMA without"),
+    ],
+)
+@pytest.mark.parametrize("file", ["POSCAR", "a.cif.Z", "a.jsonl", "a.parquet", "unknown"])
+def test_a_compression_that_is_not_read_is_named_with_those_that_are(tmp_path, file, magic, name):
+    found = only_error(read(tmp_path, file, magic + b"\0\1\2\3" * 20))
+    assert type(found) is UnknownFormatError
+    assert name in str(found)
+    assert "compressed by gzip, zstd, bzip2 or xz" in str(found)
+
+
 def test_a_decompressed_file_may_keep_its_old_name(tmp_path):
     only_cell(read(tmp_path, "POSCAR.gz", poscar_text(NACL)))
 
@@ -236,14 +254,37 @@ def test_a_broken_link_is_a_record(tmp_path):
     assert "No such file" in str(records[0].error)
 
 
+def recovered(identifier: str) -> bytes:
+    """The one-liner of docs/files.md."""
+    return identifier.encode().decode("unicode_escape").encode("latin-1")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
-def test_undecodable_file_names_give_printable_records(tmp_path):
-    name = os.fsdecode(b"POSCAR\xff")
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    (record,) = read(tmp_path, name, poscar_text(NACL))
-    assert record.error is None
-    assert record.id == "POSCAR\\udcff"
-    record.source.encode()
+def test_undecodable_file_names_are_printable_and_can_be_recovered(tmp_path):
+    names = [b"POSCAR\xff", b"POSCAR\\xff", b"POSCAR\\\xff", b"POSCAR\\\\xff", "POSCARé\\".encode() + b"\xff"]
+    for name in names:
+        (tmp_path / os.fsdecode(name)).write_text(poscar_text(NACL))
+    records = list(read_structures(tmp_path))
+    assert {recovered(record.id) for record in records} == set(names)
+    assert {recovered(record.source) for record in records} == {
+        os.fsencode(tmp_path / os.fsdecode(n)) for n in names
+    }
+    assert len({record.id for record in records}) == len(names)
+    assert next(records.id for records in records if recovered(records.id) == names[0]) == r"POSCAR\xff"
+    assert all(record.error is None and record.id.isprintable() for record in records)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_other_names_keep_their_backslashes(tmp_path):
+    for name in ("POSCAR\\a", "POSCARé\\xyz"):
+        (record,) = read(tmp_path, name, poscar_text(NACL))
+        assert record.id == name
+
+
+def test_a_missing_undecodable_path_is_named_in_printable_text():
+    with pytest.raises(ReadError, match=r"gone\\xff: no such file") as caught:
+        list(read_structures("gone\udcff"))
+    str(caught.value).encode()
 
 
 def test_files_close_when_the_reading_stops_early(tmp_path):

@@ -21,8 +21,10 @@ from .demo import demo
 from .descriptors import descriptors
 from .featurize import featurize
 from .info import info
+from .streams import ReaderGoneError, standard_streams
 
 _INTERRUPTED = 130
+_READER_GONE = 141
 _TERMINATED = 143
 
 app = typer.Typer(
@@ -42,7 +44,7 @@ app.command()(demo)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"seitz {__version__}")
+        sys.stdout.write(f"seitz {__version__}\n")
         raise typer.Exit
 
 
@@ -58,16 +60,21 @@ def _common(
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; every outcome is an exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal without Å is no reason to fail
     if "--debug" not in given:
         logging.getLogger().addHandler(logging.NullHandler())  # else Python prints the warnings of libraries
+    with standard_streams():
+        return _outcome(given)
+
+
+def _outcome(given: list[str]) -> int:
     try:
         with _terminable():
             code = int(app(given, prog_name="seitz", standalone_mode=False) or 0)
-    except SystemExit as ended:  # also a pipe that was closed by its reader
+            sys.stdout.flush()
+    except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 1
+    except ReaderGoneError:
+        return _READER_GONE
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED  # typer makes this code itself of most interruptions
     except Exception as error:

@@ -15,7 +15,7 @@ from seitz.cell import Cell
 from seitz.errors import WriteError
 from seitz.table import FeatureTable
 
-from .console import Debug, Json, console, print_json
+from .console import Debug, Json, console, head_line, print_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -110,10 +110,9 @@ def _seconds_each(featurize_all: Callable[[list[Cell]], object], cell: Cell) -> 
 
 
 def _table(rows: list[_Row]) -> Table:
-    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim", collapse_padding=True)
+    table = Table(box=head_line(), pad_edge=False, show_edge=False, header_style="dim", collapse_padding=True)
     table.add_column("File", no_wrap=True)
     table.add_column("Crystal", style="bold cyan", no_wrap=True)
     table.add_column("Group", no_wrap=True)

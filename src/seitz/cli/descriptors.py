@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from seitz.descriptors import descriptor as find_descriptor
 from seitz.descriptors import descriptors as all_descriptors
 
 from .console import Debug, Json, console, print_json
+from .streams import encodable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -86,5 +88,5 @@ def _schema(chosen: Descriptor) -> Table:
         else:
             formula = feature.formula
             definition = formula.partition(", ")[2] if " = " in formula else ""
-        table.add_row(str(number), feature.name, unit, Text(formula))
+        table.add_row(str(number), feature.name, unit, Text(encodable(formula, sys.stdout)))
     return table

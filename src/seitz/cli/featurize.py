@@ -16,22 +16,24 @@ from seitz.cell import OccupancyPolicy
 from seitz.errors import ReadError
 from seitz.featurize import ErrorPolicy, SymmetryPolicy
 from seitz.missing import MissingPolicy
-from seitz.symmetry import Finder
+from seitz.symmetry import SYMPREC, Finder
 
-from .console import Debug, Json, console, print_json
+from .console import Debug, Json, Symprec, console, print_json
+from .wording import as_command_line
 
 if TYPE_CHECKING:
     from seitz.parallel_files import FileBatch
 
-    from .outputs import Outputs
+    from .outputs import Outputs, Rows
 
 
 def featurize(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH...",
-            help="Files, folders or patterns: POSCAR, CIF, extxyz, JSON, JSONL, Parquet; gzip and zstd too.",
+            metavar="PATH",
+            help="Files, folders (searched recursively) or patterns: POSCAR, CIF, extended XYZ, JSON, JSON lines, "
+            "Parquet; also compressed by gzip, zstd, bzip2 or xz.",
             show_default=False,
         ),
     ],
@@ -40,34 +42,42 @@ def featurize(
         typer.Option(
             "--output",
             "-o",
-            metavar="OUT",
-            help="Table to write: .parquet, .csv, .npz or .jsonl",
+            metavar="FILE",
+            help="Table to write: .parquet, .csv, .npz or .jsonl; .csv and .jsonl also with .gz or .zst.",
             show_default=False,
         ),
     ],
-    descriptor: Annotated[str, typer.Option(help="Descriptor; 'seitz descriptors' lists them.")] = "ks2022",
-    symmetry: Annotated[
-        SymmetryPolicy, typer.Option(help="Compute every site, or one site per crystallographic orbit.")
-    ] = "none",
-    finder: Annotated[Finder, typer.Option(help="Symmetry finder of --symmetry orbits.")] = "moyopy",
-    missing: Annotated[
-        MissingPolicy, typer.Option(help="Elements that lack a property: read 0, leave NaN, or refuse.")
-    ] = "zero",
     occupancy: Annotated[
         OccupancyPolicy, typer.Option(help="Partially occupied sites: refuse, or average their occupants.")
     ] = "raise",
-    threads: Annotated[
-        int | None, typer.Option("--threads", "-j", min=1, help="Processors to use.", show_default="all")
-    ] = None,
+    missing: Annotated[
+        MissingPolicy, typer.Option(help="Elements that lack a property: read 0, leave NaN, or refuse.")
+    ] = "zero",
     on_error: Annotated[
         ErrorPolicy, typer.Option(help="A structure that fails: leave its row NaN and list it, or stop.")
     ] = "record",
+    threads: Annotated[
+        int | None,
+        typer.Option("--threads", "-j", min=1, help="Processors to use.", show_default="all there are"),
+    ] = None,
+    descriptor: Annotated[
+        str, typer.Option(metavar="NAME", help="Which features; 'seitz descriptors' lists them.")
+    ] = "ks2022",
+    symmetry: Annotated[
+        SymmetryPolicy, typer.Option(help="Compute every site, or one site per crystallographic orbit.")
+    ] = "none",
+    symprec: Symprec = SYMPREC,
+    finder: Annotated[Finder, typer.Option(help="Symmetry finder of --symmetry orbits.")] = "moyopy",
     as_json: Json = False,
     debug: Debug = False,
 ) -> int:
     """Feature vectors of all structures in files, as one table.
 
-    Failed structures keep their row (NaN) and are listed with the reason in a table beside OUT.
+    Failed structures keep their row (NaN) and are listed with the reason in a table beside FILE.
+
+    Tables of earlier runs that lie in searched folders are skipped.
+
+    Exit code: 0 all went well, 1 the work or some structures failed, 2 the command line was wrong.
     """
     from .outputs import Outputs
 
@@ -75,6 +85,7 @@ def featurize(
     options = {
         "descriptor": descriptor,
         "symmetry": symmetry,
+        "symprec": symprec,
         "finder": finder,
         "missing": missing,
         "occupancy": occupancy,
@@ -93,24 +104,28 @@ def _write_features(
 ) -> _Summary:
     from seitz.parallel_files import featurize_files
 
+    from .earlier import EarlierResults
     from .progress import progress_bar
 
+    earlier = EarlierResults(paths)
     summary = _Summary()
-    batches = featurize_files(paths, n_threads=threads, skip=outputs.__contains__, **options)
-    with closing(batches), outputs.table() as sink, progress_bar(paths, outputs) as advance:
+
+    def skip(path: str) -> bool:
+        if path not in earlier:
+            return False
+        summary.skipped.add(path)
+        return True
+
+    batches = featurize_files(paths, n_threads=threads, skip=skip, **options)
+    with closing(batches), outputs.opened() as rows, progress_bar(paths, earlier) as advance:
         for batch in batches:
-            summary.add(batch)
-            sink.append(batch.table.ids, batch.table.values)
+            summary.write(batch, rows)
             advance(batch)
         if not summary.n_structures:
-            raise ReadError(f"no structure found in {', '.join(paths)[:200]}")
-    outputs.write_siblings(summary.failures, summary.warnings)
+            note = f"; {summary.skipped_text} skipped" if summary.skipped else ""
+            raise ReadError(f"no structure found in {', '.join(paths)[:200]}{note}")
     summary.seconds = time.perf_counter() - summary.started
     return summary
-
-
-def _columns(*names: str) -> dict[str, list[Any]]:
-    return {name: [] for name in names}
 
 
 @dataclass(slots=True)
@@ -119,39 +134,30 @@ class _Summary:
 
     n_structures: int = 0
     n_sites: int = 0
+    n_failures: int = 0
+    n_warnings: int = 0
+    skipped: set[str] = field(default_factory=set)
     seconds: float = 0.0
     started: float = field(default_factory=time.perf_counter)
-    failures: dict[str, list[Any]] = field(
-        default_factory=lambda: _columns("index", "id", "source", "error", "message")
-    )
-    warnings: dict[str, list[Any]] = field(
-        default_factory=lambda: _columns("index", "id", "source", "message")
-    )
 
-    @property
-    def n_failures(self) -> int:
-        return len(self.failures["index"])
-
-    @property
-    def n_warnings(self) -> int:
-        return len(self.warnings["index"])
-
-    def add(self, batch: FileBatch) -> None:
-        for failure in batch.table.failures:
-            _append(
-                self.failures,
-                self.n_structures + failure.index,
-                failure.id,
-                failure.source,
-                failure.error,
-                failure.message,
-            )
-        for warning in batch.table.warnings:
-            _append(
-                self.warnings, self.n_structures + warning.index, warning.id, warning.source, warning.message
-            )
-        self.n_structures += len(batch.table)
+    def write(self, batch: FileBatch, rows: Rows) -> None:
+        """Write a batch, and count what is in it."""
+        table = batch.table
+        rows.table.append(table.ids, table.values)
+        for failure in table.failures:
+            index, message = self.n_structures + failure.index, as_command_line(failure.message)
+            rows.failures.append(index, failure.id, failure.source, failure.error, message)
+        for warning in table.warnings:
+            index, message = self.n_structures + warning.index, as_command_line(warning.message)
+            rows.warnings.append(index, warning.id, warning.source, message)
+        self.n_structures += len(table)
         self.n_sites += batch.n_sites
+        self.n_failures += len(table.failures)
+        self.n_warnings += len(table.warnings)
+
+    @property
+    def skipped_text(self) -> str:
+        return _counted(len(self.skipped), "earlier result")
 
     def as_dict(self, outputs: Outputs, descriptor: str) -> dict[str, Any]:
         return {
@@ -164,6 +170,7 @@ class _Summary:
             "failures_path": os.fspath(outputs.failures) if self.n_failures else None,
             "warnings": self.n_warnings,
             "warnings_path": os.fspath(outputs.warnings) if self.n_warnings else None,
+            "earlier_results_skipped": len(self.skipped),
             "seconds": round(self.seconds, 3),
             "structures_per_second": round(self.n_structures / self.seconds, 1),
         }
@@ -174,7 +181,7 @@ class _Summary:
         out = console()
         failed = f"[bold red]{self.n_failures:,} failed[/]" if self.n_failures else "none failed"
         out.print(
-            f"[bold]{self.n_structures:,}[/] structures, {self.n_sites:,} sites, {failed}, "
+            f"[bold]{_counted(self.n_structures, 'structure')}[/], {_counted(self.n_sites, 'site')}, {failed}, "
             f"{self.seconds:.2f} s, {self.n_structures / self.seconds:,.0f} structures/s "
             f"[dim]→[/] [bold]{escape(os.fspath(outputs.path))}[/]",
             soft_wrap=True,
@@ -187,8 +194,9 @@ class _Summary:
                 f"({self.n_warnings:,} with elements that lack a property)[/]",
                 soft_wrap=True,
             )
+        if self.skipped:
+            out.print(f"  {self.skipped_text} skipped")
 
 
-def _append(columns: dict[str, list[Any]], *row: Any) -> None:
-    for column, value in zip(columns.values(), row, strict=True):
-        column.append(value)
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

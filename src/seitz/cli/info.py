@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from seitz.cell import Cell
-from seitz.errors import ReadError
+from seitz.errors import ReadError, SeitzError
 from seitz.symmetry import SYMPREC
 
-from .console import Debug, Json, UsageError, console, print_json
+from .console import Debug, Json, Symprec, UsageError, console, head_line, print_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,42 +27,54 @@ _COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
 
 def info(
     structure: Annotated[
-        str, typer.Argument(metavar="STRUCTURE", help="File with a structure.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="STRUCTURE",
+            help="File with a structure, of any format that 'seitz featurize' reads.",
+            show_default=False,
+        ),
     ],
     id_: Annotated[
-        str | None, typer.Option("--id", help="Which structure of a file with several.", show_default=False)
+        str | None,
+        typer.Option(
+            "--id", metavar="ID", help="Which structure of a file with several.", show_default=False
+        ),
     ] = None,
     sites: Annotated[bool, typer.Option("--sites", help="List every site, not one per orbit.")] = False,
-    symprec: Annotated[float, typer.Option(help="Tolerance of the symmetry search, Å.")] = SYMPREC,
+    symprec: Symprec = SYMPREC,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Describe a structure: symmetry, density, and the Wigner-Seitz cell of every orbit.
 
-    Partially occupied sites are shown with their occupants.
+    Partially occupied sites are shown with their occupants. Site numbers count from 0.
     """
     from .crystal import crystal_report
 
-    name, cell = _chosen(structure, id_)
-    report = crystal_report(cell, symprec=symprec, every_site=sites)
+    name, source, cell = _chosen(structure, id_)
+    try:
+        report = crystal_report(cell, symprec=symprec, every_site=sites)
+    except SeitzError as error:
+        raise type(error)(f"{source}: {error}") from None
     if as_json:
         print_json({"id": name} | asdict(report))
         return
-    out = console()
+    out = console(whole_tables=True)
     colours = {
         name: _COLOURS[k % len(_COLOURS)]
         for k, name in enumerate(sorted({o.occupants for o in report.orbits}))
     }
     out.print(_title(name, report))
-    out.print(_facts(report))
+    for fact, value in _facts(report):
+        out.print(f"[dim]{fact:<11}[/]  {value}")
     out.print()
     out.print(_site_table(report, colours, every_site=sites))
     for note in _notes(report, every_site=sites):
         out.print(f"[dim]{note}[/]")
 
 
-def _chosen(path: str, wanted: str | None) -> tuple[str, Cell]:
-    """Identifier and cell of the one structure in a file, or of the one that was asked for."""
+def _chosen(path: str, wanted: str | None) -> tuple[str, str, Cell]:
+    """Identifier, place and cell of the one structure in a file, or of the one that was asked for."""
     from seitz.io import read_structures
 
     records = read_structures(path, occupancy="average")
@@ -81,7 +93,7 @@ def _chosen(path: str, wanted: str | None) -> tuple[str, Cell]:
         raise ReadError(f"{path} holds no structure")
     if head[0].cell is None:
         raise head[0].error or ReadError(f"{path} holds no structure")
-    return head[0].id, head[0].cell
+    return head[0].id, head[0].source, head[0].cell
 
 
 def _title(name: str, report: CrystalReport) -> Text:
@@ -95,31 +107,25 @@ def _title(name: str, report: CrystalReport) -> Text:
     return title
 
 
-def _facts(report: CrystalReport) -> Table:
-    from rich.table import Table
-
+def _facts(report: CrystalReport) -> list[tuple[str, str]]:
     a, b, c = (f"{x:.4f}".rstrip("0").rstrip(".") for x in report.lengths)
     alpha, beta, gamma = (f"{x:.3f}".rstrip("0").rstrip(".") for x in report.angles)
     per_site = report.volume / report.n_sites
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim")
-    grid.add_column()
-    grid.add_row(
-        "space group", f"{report.space_group_symbol} ({report.space_group}), {report.crystal_system}"
-    )
-    grid.add_row("cell", f"a {a}  b {b}  c {c} Å,  α {alpha}  β {beta}  γ {gamma}°")
-    grid.add_row("volume", f"{report.volume:.2f} Å³, {report.n_sites} sites, {per_site:.2f} Å³ per site")
-    grid.add_row("density", f"{report.density:.3f} g/cm³")
-    grid.add_row("packing", f"{report.packing_efficiency:.4f} of the volume in inscribed spheres")
-    return grid
+    sites = "1 site" if report.n_sites == 1 else f"{report.n_sites} sites"
+    return [
+        ("space group", f"{report.space_group_symbol} ({report.space_group}), {report.crystal_system}"),
+        ("cell", f"a {a}  b {b}  c {c} Å,  α {alpha}  β {beta}  γ {gamma}°"),
+        ("volume", f"{report.volume:.2f} Å³, {sites}, {per_site:.2f} Å³ per site"),
+        ("density", f"{report.density:.3f} g/cm³"),
+        ("packing", f"{report.packing_efficiency:.4f} of the volume in inscribed spheres"),
+    ]
 
 
 def _site_table(report: CrystalReport, colours: dict[str, str], *, every_site: bool) -> Table:
-    from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False, collapse_padding=True)
+    table = Table(box=head_line(), pad_edge=False, header_style="dim", show_edge=False, collapse_padding=True)
     table.add_column("Site" if every_site else "Sites", justify="right", no_wrap=True)
     table.add_column("Wyckoff", no_wrap=True)
     table.add_column("Atom", no_wrap=True)

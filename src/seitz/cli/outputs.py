@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from seitz.descriptors import descriptor as find_descriptor
-from seitz.descriptors import descriptors
-from seitz.errors import ReadError, SeitzError
-from seitz.io import Sink, open_sink, write_rows
+from seitz.errors import ReadError
+from seitz.io import RowSink, Sink, open_rows, open_sink
 from seitz.io.paths import expand
 
 from .console import UsageError
+from .earlier import FAILURE_COLUMNS, WARNING_COLUMNS, holds_results
 
 _SUFFIXES = (".parquet", ".csv", ".npz", ".jsonl")
 _COMPRESSED = (".gz", ".zst")
-_HEAD_BYTES = 65536
+
+
+class Rows(NamedTuple):
+    """Where the rows of one run go."""
+
+    table: Sink
+    failures: RowSink
+    warnings: RowSink
 
 
 class Outputs:
@@ -30,11 +37,9 @@ class Outputs:
         stem, suffix = _split(path)
         self.failures = path.with_name(f"{stem}.failures{suffix}")
         self.warnings = path.with_name(f"{stem}.warnings{suffix}")
-        self._names = {self.path.name, self.failures.name, self.warnings.name}
-        self._real = {os.path.realpath(p) for p in (self.path, self.failures, self.warnings)}
-        if not path.parent.is_dir():
+        if not os.path.isdir(path.parent):  # noqa: PTH112  # unlike Path, it never raises
             raise UsageError(f"{path.parent}: no such folder: create it first, or choose another -o")
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112
             raise UsageError(f"{path}: is a folder: give the name of a file in it")
         self._check_inputs(inputs)
 
@@ -43,39 +48,59 @@ class Outputs:
         """Number of columns after the column of identifiers."""
         return len(self._descriptor)
 
-    def __contains__(self, path: object) -> bool:
-        """Whether a file found among the inputs is one of these, left by an earlier run."""
-        if not isinstance(path, str):
-            return False
-        return os.path.basename(path) in self._names and os.path.realpath(path) in self._real  # noqa: PTH119
-
     @contextmanager
-    def table(self) -> Iterator[Sink]:
-        """The table, open for rows; it appears when all of them are written."""
+    def opened(self) -> Iterator[Rows]:
+        """All files, open for rows; those that got any appear at the end, and replace those of an earlier run."""
         metadata = {"seitz.descriptor": self._descriptor.name, "seitz.schema": self._descriptor.digest}
-        with open_sink(self.path, names=self._descriptor.names, metadata=metadata) as sink:
-            yield sink
-
-    def write_siblings(self, failures: Mapping[str, list[Any]], warnings: Mapping[str, list[Any]]) -> None:
-        """Write the siblings that have rows, and remove those of an earlier run that now have none."""
-        for path, columns in ((self.failures, failures), (self.warnings, warnings)):
-            if columns["index"]:
-                write_rows(path, columns)
-            else:
-                path.unlink(missing_ok=True)
+        names = self._descriptor.names
+        with (
+            open_rows(self.failures, _types(FAILURE_COLUMNS)) as failures,
+            open_rows(self.warnings, _types(WARNING_COLUMNS)) as warnings,
+            open_sink(self.path, names=names, metadata=metadata) as table,  # innermost: the first to appear
+        ):
+            yield Rows(table, failures, warnings)
 
     def _check_inputs(self, inputs: Sequence[str]) -> None:
-        """Refuse paths that do not exist, and to replace a data set by its features."""
-        for name in inputs:
-            if Path(name).is_file() and name in self:
-                raise UsageError(f"{name} is an input: choose another -o")
+        """Refuse paths that do not exist, and to replace a data set by its features, whatever name leads to it."""
         try:
             next(expand(list(inputs)), None)
-            precious = self.path.is_file() and not _holds_features(self.path)
-            if precious and any(path in self for path in expand(list(inputs))):
-                raise UsageError(f"{self.path} is among the inputs and holds no features: choose another -o")
         except ReadError as error:
             raise UsageError(str(error)) from None
+        ours = {_identity(path): path for path in (self.path, self.failures, self.warnings)}
+        ours.pop(None, None)
+        if not ours:
+            return
+        for name in inputs:
+            if _identity(name) in ours:
+                raise UsageError(f"{_both(ours[_identity(name)], name)} an input: choose another -o")
+        for path in (self.failures, self.warnings):
+            if path in ours.values() and not holds_results(os.fspath(path)):
+                raise UsageError(f"{path} would be replaced and is of no earlier run: choose another -o")
+        table = _identity(self.path)
+        if table is None or holds_results(os.fspath(self.path)):
+            return
+        for name in expand(list(inputs)):
+            if _identity(name) == table:
+                found = _both(self.path, name)
+                raise UsageError(f"{found} among the inputs and holds no features: choose another -o")
+
+
+def _types(columns: Sequence[str]) -> dict[str, type]:
+    return {name: int if name == "index" else str for name in columns}
+
+
+def _identity(path: str | os.PathLike[str]) -> object:
+    """Equal for all names of one file: symbolic links, hard links, and ways through the folders."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  # unlike Path, it takes any name
+    except (OSError, ValueError):
+        return None
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
+
+
+def _both(ours: Path, name: str) -> str:
+    same = os.path.abspath(ours) == os.path.abspath(name)  # noqa: PTH100
+    return f"{ours} is" if same else f"{ours} is {name}, which is"
 
 
 def _split(path: Path) -> tuple[str, str]:
@@ -93,26 +118,3 @@ def _split(path: Path) -> tuple[str, str]:
             f"{path}: the name must end in {', '.join(_SUFFIXES)}; .csv and .jsonl also with .gz or .zst"
         )
     return stem, suffix + compression
-
-
-def _holds_features(path: Path) -> bool:
-    """Whether an existing file can be replaced although structures are searched in its folder."""
-    from seitz.io.streams import open_stream
-
-    kind = _split(path)[1].split(".")[1].lower()
-    if kind in ("csv", "npz"):  # never structures
-        return True
-    if kind == "parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            return b"seitz.descriptor" in (pq.read_schema(path).metadata or {})
-        except (pa.ArrowException, OSError):
-            return False
-    try:
-        with open_stream(os.fspath(path)) as stream:
-            line = stream.readline(_HEAD_BYTES)
-    except (SeitzError, OSError):
-        return False
-    return any(f'"{known.names[0]}":'.encode() in line for known in descriptors().values())

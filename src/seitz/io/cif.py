@@ -17,15 +17,18 @@ from seitz.record import Record
 
 from .coincidence import coincident
 from .records import built_record
+from .special import roundings, snapped
 
-_COORDINATE = "_atom_site_fract_x"
+_COORDINATES = ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z")
 _SAME_POSITION = 0.01  # Å: atoms closer than this share a site
 _CELL_MISFIT = 0.005  # relative, of the metric against the space group
 _MAX_SITES = 2_000_000
 _OVERFULL = 1.01  # sum of occupancies; files round to two decimals
 _FULL = 1e-6
-_MAX_VERDICTS = 256
+_MAX_REMEMBERED = 256
 _VERDICTS: dict[tuple[Any, ...], tuple[str, ...]] = {}
+_OPERATIONS: dict[tuple[Any, ...], tuple[FloatArray, FloatArray]] = {}
+_FRACTION = re.compile(r"[+-]?\d{1,9}/[1-9]\d{0,8}", re.ASCII)
 _MAGNETIC = ("_space_group_symop_magn_operation.xyz", "_space_group_symop.magn_operation_xyz")
 _CELL_TAGS = (
     "_cell_length_a", "_cell_length_b", "_cell_length_c",
@@ -46,9 +49,9 @@ def parse(text: str, stem: str, source: str, occupancy: OccupancyPolicy) -> Iter
     except (ValueError, RuntimeError) as error:
         reason = re.sub(r"^string:", "line ", str(error))
         raise ReadError(f"no valid CIF: {reason}") from None
-    blocks = [block for block in document if len(block.find_values(_COORDINATE))]
+    blocks = [block for block in document if len(block.find_values(_COORDINATES[0]))]
     if not blocks:
-        raise ReadError(f"no block has fractional coordinates ({_COORDINATE})")
+        raise ReadError(f"no block has fractional coordinates ({_COORDINATES[0]})")
     for block in blocks:
         several = len(blocks) > 1
         identifier = f"{stem}:{block.name}" if several else stem
@@ -63,11 +66,14 @@ def _cell(block: Any, occupancy: OccupancyPolicy) -> Cell:
     try:
         structure = gemmi.make_small_structure_from_block(block)
         _check_symmetry(structure)
+        _snap(block, structure)
         sites = list(structure.get_all_unit_cell_sites())
     except (RuntimeError, IndexError) as error:
         raise ReadError(f"gemmi cannot use this block: {error}") from None
     lattice = np.array(structure.cell.orth.mat.tolist()).T
-    coords = np.array([site.fract.tolist() for site in sites]).reshape(-1, 3)
+    coords = np.array([x for site in sites for x in site.fract.tolist()]).reshape(-1, 3)
+    if not np.isfinite(coords).all() and _write_out_fractions(block):
+        return _cell(block, occupancy)
     numbers = [site.element.atomic_number for site in sites]
     occupancies = [site.occ for site in sites]
     _check_sites(sites, coords, numbers, occupancies)
@@ -115,10 +121,10 @@ def _check_symmetry(structure: Any) -> None:
         raise ReadError(f"up to {expanded:,} sites after expansion, more than {_MAX_SITES:,}")
 
 
-def _contradictions(structure: Any) -> tuple[str, ...]:
-    """What gemmi finds wrong between symbols, number and operations; remembered for later files."""
+def _symmetry_key(structure: Any) -> tuple[Any, ...]:
+    """What a file says about its symmetry; thousands of files may say the same."""
     cell = structure.cell
-    key = (
+    return (
         structure.spacegroup_hm,
         structure.spacegroup_hall,
         structure.spacegroup_number,
@@ -126,6 +132,11 @@ def _contradictions(structure: Any) -> tuple[str, ...]:
         cell.alpha,  # with gamma, it tells the two settings of rhombohedral groups apart
         cell.gamma,
     )
+
+
+def _contradictions(structure: Any) -> tuple[str, ...]:
+    """What gemmi finds wrong between symbols, number and operations; remembered for later files."""
+    key = _symmetry_key(structure)
     verdict = _VERDICTS.get(key)
     if verdict is None:
         # A symbol that gemmi does not know (P2_1/c) is harmless where the operations are listed.
@@ -134,10 +145,66 @@ def _contradictions(structure: Any) -> tuple[str, ...]:
             for message in structure.check_spacegroup().splitlines()
             if message and not (structure.symops and "not found in the table" in message)
         )
-        if len(_VERDICTS) >= _MAX_VERDICTS:
+        if len(_VERDICTS) >= _MAX_REMEMBERED:
             _VERDICTS.clear()
         _VERDICTS[key] = verdict
     return verdict
+
+
+# --- positions ----------------------------------------------------------------------------------------------
+
+
+def _snap(block: Any, structure: Any) -> None:
+    """Move the sites that were rounded off a special position back to it."""
+    import gemmi
+
+    if not structure.cell.images:
+        return
+    sites, columns = structure.sites, _written_coordinates(block)
+    rounding = roundings(columns)
+    if rounding is None or len(rounding) != len(sites):
+        return
+    coords = np.array([site.fract.tolist() for site in sites])
+    better = snapped(coords, rounding, *_operations(structure))
+    for index in np.flatnonzero((better != coords).any(axis=1) & np.isfinite(coords).all(axis=1)).tolist():
+        sites[index].fract = gemmi.Fractional(*better[index].tolist())
+
+
+def _written_coordinates(block: Any) -> list[list[str]]:
+    """Texts of x, y and z."""
+    loop = block.find_values(_COORDINATES[0]).get_loop()
+    try:
+        tags, values = loop.tags, loop.values
+        return [values[tags.index(tag) :: len(tags)] for tag in _COORDINATES]
+    except (AttributeError, ValueError):  # no loop, or tags with capitals: several times slower
+        return [list(block.find_values(tag)) for tag in _COORDINATES]
+
+
+def _operations(structure: Any) -> tuple[FloatArray, FloatArray]:
+    """Rotations and translations of all operations but the identity; remembered for later files."""
+    key = _symmetry_key(structure)
+    operations = _OPERATIONS.get(key)
+    if operations is None:
+        images = structure.cell.images
+        rotations = np.array([image.mat.tolist() for image in images])
+        operations = rotations, np.array([image.vec.tolist() for image in images])
+        if len(_OPERATIONS) >= _MAX_REMEMBERED:
+            _OPERATIONS.clear()
+        _OPERATIONS[key] = operations
+    return operations
+
+
+def _write_out_fractions(block: Any) -> bool:
+    """Replace coordinates such as ``1/3``, which CIF does not know but people write; False if there are none."""
+    found = False
+    for tag in _COORDINATES:
+        column = block.find_values(tag)
+        for index, text in enumerate(column):
+            if _FRACTION.fullmatch(text.strip("'\"")):
+                over, under = text.strip("'\"").split("/")
+                column[index] = repr(int(over) / int(under))
+                found = True
+    return found
 
 
 def _check_sites(sites: list[Any], coords: FloatArray, numbers: list[int], occupancies: list[float]) -> None:

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
+from zlib import crc32
 
 from seitz.errors import WriteError
+
+from .records import printable
+
+try:
+    import fcntl
+except ImportError:  # Windows: leftovers of killed runs stay there
+    fcntl = None  # type: ignore[assignment]
+
+_PART = re.compile(r"\.(?P<target>.+)\.(?P<host>[0-9a-f]{8})-[0-9a-f]{32}\.part", re.DOTALL)
+_FOREIGN_SECONDS = 24 * 3600.0
 
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; move it over ``path`` only if the block succeeds.
+    """Yield the path of an empty temporary file beside ``path``; move it over ``path`` only if the block succeeds.
 
     Whatever happens, also an interruption, an existing file is either untouched or completely replaced, and
-    no temporary file stays behind. The content is on the disk, not only in a cache, before it gets its name.
+    no temporary file stays behind; that of a process which was killed is removed by the next one that writes to
+    the same target. The content is on the disk, not only in a cache, before it gets its name.
 
     Raises
     ------
@@ -25,7 +41,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         The folder is missing or not writable, the target is no regular file, or the disk is full.
     """
     target = checked_target(path)
-    temporary = target.with_name(f".{target.name[:100]}.{uuid4().hex}.part")
+    _remove_leftovers(target)
+    try:
+        temporary, lock = _create_locked(target)
+    except OSError as error:
+        raise write_error(target, error) from error
     try:
         yield temporary
         try:
@@ -36,11 +56,14 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             raise write_error(target, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+        if lock is not None:
+            os.close(lock)
 
 
 def checked_target(path: str | os.PathLike[str]) -> Path:
     """The file to replace, behind any symbolic link; WriteError if nothing can be written there."""
     target = Path(os.path.realpath(path))
+    shown = printable(str(target))
     try:
         mode = target.stat().st_mode
     except FileNotFoundError:
@@ -48,18 +71,20 @@ def checked_target(path: str | os.PathLike[str]) -> Path:
     except OSError as error:
         raise write_error(target, error) from error
     if mode is not None and stat.S_ISDIR(mode):
-        raise WriteError(f"{target}: is a directory: give the name of a file in it")
+        raise WriteError(f"{shown}: is a directory: give the name of a file in it")
     if mode is not None and not stat.S_ISREG(mode):
-        raise WriteError(f"{target}: is not a regular file: results cannot replace a pipe or a device")
+        raise WriteError(f"{shown}: is not a regular file: results cannot replace a pipe or a device")
     if not target.parent.is_dir():
-        raise WriteError(f"{target}: the folder {target.parent} does not exist: create it first")
+        raise WriteError(
+            f"{shown}: the folder {printable(str(target.parent))} does not exist: create it first"
+        )
     return target
 
 
 def write_error(target: str | os.PathLike[str], error: BaseException) -> WriteError:
     """The error of a failed write, which says that the target was left alone."""
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return WriteError(f"{os.fspath(target)}: cannot be written: {reason}; nothing was changed")
+    return WriteError(f"{printable(os.fspath(target))}: cannot be written: {reason}; nothing was changed")
 
 
 def _fsync(path: Path) -> None:
@@ -79,3 +104,80 @@ def _fsync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+# --- temporary files and those left behind ------------------------------------------------------------------
+
+
+def _create_locked(target: Path) -> tuple[Path, int | None]:
+    """A new temporary file for a target; its lock tells others that somebody still writes to it."""
+    while True:
+        temporary = target.with_name(f".{_key(target)}.{_host()}-{uuid4().hex}.part")
+        descriptor = os.open(
+            temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666
+        )
+        if fcntl is None:  # Windows could not move a file that is open
+            os.close(descriptor)
+            return temporary, None
+        if _lock(descriptor) is not False and _is_at(temporary, descriptor):
+            return temporary, descriptor
+        os.close(descriptor)  # taken for a leftover in the moment before it was locked
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove temporary files of a target whose writers are gone."""
+    for name, key, host in _parts(str(target.parent)) if fcntl is not None else ():
+        if key != _key(target):
+            continue
+        leftover = target.with_name(name)
+        with suppress(OSError):  # somebody else's, or gone already
+            descriptor = os.open(
+                leftover, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+            )
+            try:
+                # Some network file systems do not show the locks of one machine to another.
+                foreign = host != _host() and time.time() - os.fstat(descriptor).st_mtime < _FOREIGN_SECONDS
+                if not foreign and _lock(descriptor):
+                    leftover.unlink()
+            finally:
+                os.close(descriptor)
+
+
+@lru_cache(maxsize=16)
+def _parts(folder: str) -> tuple[tuple[str, str, str], ...]:
+    """Name, target and host of each temporary file in a folder, as it was when this process first wrote there.
+
+    Listed once, since thousands of tables may be written to one folder.
+    """
+    try:
+        names = os.listdir(folder)  # noqa: PTH208  # it takes any name
+    except OSError:
+        return ()
+    found = (_PART.fullmatch(name) for name in names if name.endswith(".part"))
+    return tuple((match[0], match["target"], match["host"]) for match in found if match)
+
+
+def _key(target: Path) -> str:
+    """What a temporary name shows of its target: as much as fits into the 255 bytes of a name."""
+    return target.name if len(os.fsencode(target.name)) <= 200 else f"{crc32(os.fsencode(target.name)):08x}"
+
+
+@lru_cache(maxsize=1)
+def _host() -> str:
+    return f"{crc32(os.uname().nodename.encode()) if hasattr(os, 'uname') else 0:08x}"
+
+
+def _lock(descriptor: int) -> bool | None:
+    """Whether this process now holds the lock on an open file; None where files cannot be locked."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return False if error.errno in (errno.EWOULDBLOCK, errno.EACCES) else None
+    return True
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

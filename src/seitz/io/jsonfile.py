@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from seitz.adapters import as_cell
-from seitz.cell import OccupancyPolicy
+from seitz.cell import Cell, OccupancyPolicy
 from seitz.errors import ReadError, StructureError
 from seitz.record import Record
 
@@ -20,9 +20,21 @@ _STRUCTURE_KEYS = frozenset(("lattice", "lattice_vectors", "structure", "sites",
 _OTHER_RESOURCES = frozenset(("references", "info", "links", "calculations", "files", "trajectories"))
 
 
+#: The plain form: what a structure needs, by the first of the names that mean the same.
+_NEEDED = (("lattice",), ("frac_coords", "cart_coords"), ("atomic_numbers", "symbols", "species"))
+_EXAMPLE = '{"lattice": [[3, 0, 0], [0, 3, 0], [0, 0, 3]], "frac_coords": [[0, 0, 0]], "symbols": ["Fe"]}'
+
+
 def parse(text: str, stem: str, source: str, occupancy: OccupancyPolicy) -> Iterator[Record]:
-    """Records of one JSON document: a structure, a list of them, or an OPTIMADE response."""
-    yield from _records(loads(text), stem, source, occupancy)
+    """Records of one JSON document: a structure, a list or dictionary of them, or an OPTIMADE response."""
+    content = _unwrapped(loads(text))
+    if not _holds_named_structures(content):
+        yield from _records(content, stem, source, occupancy)
+        return
+    for index, (key, item) in enumerate(content.items(), start=1):
+        name = printable(key)
+        place = f"{source} key {name}"
+        yield built_record(name or f"{stem}:{index}", place, partial(_cell, item, occupancy))
 
 
 def parse_lines(
@@ -38,12 +50,24 @@ def parse_lines(
         except ReadError as error:
             yield failed_record(identifier, place, error)
             continue
-        yield from _records(content, identifier, place, occupancy)
+        yield from _records(_unwrapped(content), identifier, place, occupancy)
+
+
+def _unwrapped(content: Any) -> Any:
+    """What is in a response, or the content itself."""
+    if isinstance(content, Mapping) and "data" in content and not _STRUCTURE_KEYS.intersection(content):
+        return content["data"]
+    return content
+
+
+def _holds_named_structures(content: Any) -> bool:
+    """Whether this is a dictionary of nothing but structures."""
+    if not isinstance(content, Mapping) or not content or _STRUCTURE_KEYS.intersection(content):
+        return False
+    return all(isinstance(item, Mapping) and _STRUCTURE_KEYS.intersection(item) for item in content.values())
 
 
 def _records(content: Any, identifier: str, source: str, occupancy: OccupancyPolicy) -> Iterator[Record]:
-    if isinstance(content, Mapping) and "data" in content and not _STRUCTURE_KEYS.intersection(content):
-        content = content["data"]
     if not isinstance(content, list):
         if not _is_other_resource(content):
             yield record_of(content, identifier, source, occupancy)
@@ -65,7 +89,37 @@ def record_of(content: Any, identifier: str, source: str, occupancy: OccupancyPo
         if isinstance(own, str | int) and not isinstance(own, bool) and own != "":
             identifier = printable(str(own))
             break
-    return built_record(identifier, source, partial(as_cell, content, occupancy=occupancy))
+    return built_record(identifier, source, partial(_cell, content, occupancy))
+
+
+def _cell(content: Mapping[str, Any], occupancy: OccupancyPolicy) -> Cell:
+    try:
+        return as_cell(content, occupancy=occupancy)
+    except StructureError:
+        lacking = _lacking(content)
+        if not lacking:
+            raise
+        raise StructureError(
+            f"the structure lacks {', '.join(lacking)}; it has {', '.join(map(str, content))[:200] or 'no keys'}. "
+            f"A complete one: {_EXAMPLE}"
+        ) from None
+
+
+def _lacking(content: Any) -> list[str]:
+    """The keys that a structure in the plain form, or in pymatgen's, does not have."""
+    if not isinstance(content, Mapping) or any(
+        key in content for key in ("sites", "attributes", "lattice_vectors")
+    ):
+        return []
+    if isinstance(content.get("structure"), Mapping):
+        return _lacking(content["structure"])
+    if content.get("@class") == "Structure":
+        return ["'sites'"]
+    return [
+        repr(names[0]) + "".join(f" (or {name!r})" for name in names[1:2])
+        for names in _NEEDED
+        if not any(name in content for name in names)
+    ]
 
 
 def _is_other_resource(content: Any) -> bool:

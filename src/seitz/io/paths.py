@@ -15,6 +15,8 @@ from pathlib import Path
 
 from seitz.errors import ReadError
 
+from .records import printable
+
 _DIGITS = re.compile(r"0*(\d+)")
 _WILDCARD = re.compile(r"[*?[]")
 _Visited = set[tuple[int, int]]  # device and inode of the folders listed so far
@@ -49,9 +51,9 @@ def natural_key(name: str) -> str:
 def _check(path: str) -> None:
     if not os.path.lexists(path):
         if not _WILDCARD.search(path):
-            raise ReadError(f"{path}: no such file or directory")
+            raise ReadError(f"{printable(path)}: no such file or directory")
         if next(_matches(path), None) is None:
-            raise ReadError(f"{path}: no file matches this pattern")
+            raise ReadError(f"{printable(path)}: no file matches this pattern")
 
 
 def _expand_one(path: str) -> Iterator[str]:

@@ -40,16 +40,42 @@ def _cell(text: str) -> Cell:
         at += 1
     cartesian = _cartesian(head, at)
     at += 1
-    lines = ("\n".join(head[at:])).split("\n", n_sites) if n_sites <= len(text) else []
-    if len(lines) < n_sites:
-        found = len(lines) if lines else "fewer"
-        raise ReadError(f"cut short: the counts announce {n_sites} atoms, but {found} lines follow")
+    lines = "\n".join(head[at:]).split("\n", n_sites + 1 if n_sites <= len(text) else -1)
     rows = [line.split() for line in lines[:n_sites]]
-    plain = "_" not in text
-    coords = positions(rows, 0, lambda index: f"line {at + index + 1}", plain=plain)
-    numbers = _numbers(head[0], symbols, counts, rows, selective)
+    if len(rows) < n_sites:
+        raise _too_few(rows, n_sites, at)
+    try:
+        coords = positions(rows, 0, lambda index: f"line {at + index + 1}", plain="_" not in text)
+    except ReadError:
+        row = next(row for row in rows if not _is_site(row))
+        if not row or (row[0].isalpha() and (len(row) == 1 or row[0].lower() == "lattice")):
+            raise _too_few(rows, n_sites, at) from None  # the line in front of the velocities, not a site
+        raise
+    if n_sites and len(lines) > n_sites and _is_site(lines[n_sites].split()):
+        raise ReadError(
+            f"line {at + n_sites + 1}: one more coordinate line, {lines[n_sites].strip()[:60]!r}, after the "
+            f"{n_sites} atoms that the counts announce: correct the counts, or remove the line "
+            "(velocities follow after an empty line)"
+        )
+    numbers = _numbers(head[0], symbols, counts, rows, selective, at)
     frac = fractional(lattice, coords * factors) if cartesian else coords
     return Cell(lattice, frac, np.array(numbers))
+
+
+def _too_few(rows: Sequence[Sequence[str]], n_sites: int, at: int) -> ReadError:
+    found = next((index for index, row in enumerate(rows) if not _is_site(row)), len(rows))
+    return ReadError(
+        f"cut short at line {at + found + 1}: the counts announce {n_sites} atoms, but only {found} coordinate "
+        "lines follow: correct the counts, or add the missing lines"
+    )
+
+
+def _is_site(row: Sequence[str]) -> bool:
+    """Whether a line begins with three numbers."""
+    try:
+        return len([number(text) for text in row[:3]]) == 3
+    except ReadError:
+        return False
 
 
 def _lattice(head: Sequence[str]) -> tuple[FloatArray, FloatArray]:
@@ -129,25 +155,54 @@ def _uncommented(line: str) -> list[str]:
 
 
 def _numbers(
-    title: str, symbols: list[str] | None, counts: list[int], rows: Sequence[Sequence[str]], selective: bool
+    title: str,
+    symbols: list[str] | None,
+    counts: list[int],
+    rows: Sequence[Sequence[str]],
+    selective: bool,
+    at: int,
 ) -> list[int]:
     """Atomic number of every site."""
-    if symbols is not None:
-        kinds = [_element(symbol, "line 6") for symbol in symbols]
-        return [z for z, count in zip(kinds, counts, strict=True) for _ in range(count)]
-    words = title.split()
-    if len(words) == len(counts) and all(_symbol(word) in SYMBOLS[1:] for word in words):
-        kinds = [_element(word, "title") for word in words]
-        return [z for z, count in zip(kinds, counts, strict=True) for _ in range(count)]
-    column = 6 if selective or all(_FLAGS.issuperset(row[3:6]) and len(row) > 5 for row in rows) else 3
-    labels = [row[column] if len(row) > column else "" for row in rows]
-    if rows and all(label[:1].isalpha() for label in labels):
+    where, words = ("line 6", symbols) if symbols is not None else ("title", title.split())
+    if symbols is not None or _names_elements(words, counts):
+        kinds = [_element(word, where) for word in words]
+        numbers = [z for z, count in zip(kinds, counts, strict=True) for _ in range(count)]
+        _check_labels(numbers, where, _labels(rows, selective), at)
+        return numbers
+    labels = _labels(rows, selective)
+    if labels and all(label[:1].isalpha() for label in labels):
         known = {label: _element(label, "label of an atom") for label in set(labels)}
         return [known[label] for label in labels]
     raise ReadError(
         f"no symbols (VASP 4 format): add a line with {len(counts)} symbol(s) above the counts {counts[:8]}, "
         "or put the symbols in the title"
     )
+
+
+def _names_elements(words: Sequence[str], counts: Sequence[int]) -> bool:
+    return len(words) == len(counts) and all(_symbol(word) in SYMBOLS[1:] for word in words)
+
+
+def _labels(rows: Sequence[Sequence[str]], selective: bool) -> list[str]:
+    """What stands behind the coordinates and flags of each site; empty if one of them has nothing there."""
+    if not rows or len(rows[0]) < 4:
+        return []
+    column = 6 if selective or all(_FLAGS.issuperset(row[3:6]) and len(row) > 5 for row in rows) else 3
+    return [row[column] for row in rows] if all(len(row) > column for row in rows) else []
+
+
+def _check_labels(numbers: Sequence[int], where: str, labels: Sequence[str], at: int) -> None:
+    """Refuse labels that name other elements than the header; labels that are no elements are comments."""
+    try:
+        elements = {label: _element(label, "") for label in set(labels)}
+    except ElementError:
+        return
+    for index, (label, z) in enumerate(zip(labels, numbers, strict=False)):
+        if elements[label] != z:
+            raise ReadError(
+                f"line {at + index + 1}: the label {label!r} contradicts the header, by which this atom is "
+                f"{SYMBOLS[z]} ({where} and the counts): correct one of the two, or remove the labels"
+            )
 
 
 def _symbol(label: str) -> str:

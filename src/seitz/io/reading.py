@@ -13,7 +13,7 @@ from seitz.record import Record
 from . import cif, extxyz, jsonfile, parquet, poscar
 from .formats import FORMATS, SNIFFED_BYTES, FormatName, format_by_content, format_by_name, stem
 from .paths import expand
-from .records import failed_record, printable
+from .records import failed_record, printable, printable_path
 from .streams import decode, open_stream, read_document, text_lines
 
 PathLike = str | os.PathLike[str]
@@ -113,7 +113,7 @@ def _read_all(
 
 def _read_file(path: str, occupancy: OccupancyPolicy, format: FormatName | None) -> Iterator[Record]:
     """Records of one file; the last one carries the error that ended the reading, if one did."""
-    name, source = printable(stem(path)), printable(path)
+    name, source = printable_path(stem(path)), printable_path(path)
     empty = True
     try:
         known = format or format_by_name(path) or _format_inside(path)

@@ -21,7 +21,7 @@ from seitz._typing import FloatArray
 from seitz.errors import WriteError
 
 _COPY_BYTES = 2**20
-_MAX_IDS_BYTES = 4 * 2**30
+MAX_TEXT_BYTES = 4 * 2**30
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date of a zip member: equal rows give equal bytes
 
 
@@ -68,8 +68,8 @@ class ParquetBlocks(BlockWriter):
             self._file.close()
 
 
-class _TextBlocks(BlockWriter):
-    """Base of the text formats, plain or compressed."""
+class TextFile:
+    """A new file of text, plain or compressed."""
 
     def __init__(self, path: Path, compression: str | None) -> None:
         self._stack = ExitStack()
@@ -84,14 +84,16 @@ class _TextBlocks(BlockWriter):
             self._stream = self._stack.enter_context(pa.CompressedOutputStream(self._stream, "zstd"))
 
     def finish(self) -> None:
+        """Complete the file and close it."""
         self._stack.close()
 
     def abort(self) -> None:
+        """Close it after an error, without a further one."""
         with suppress(Exception):
             self._stack.close()
 
 
-class CsvBlocks(_TextBlocks):
+class CsvBlocks(TextFile, BlockWriter):
     """Header ``id,<names>``; every number in the shortest form that reads back as the same double."""
 
     def __init__(
@@ -112,7 +114,7 @@ class CsvBlocks(_TextBlocks):
         self._stream.write(buffer.getvalue())
 
 
-class JsonLinesBlocks(_TextBlocks):
+class JsonLinesBlocks(TextFile, BlockWriter):
     """One object per row; what JSON cannot hold (NaN, infinity) is null."""
 
     def __init__(
@@ -153,17 +155,17 @@ class NpzBlocks(BlockWriter):
         self._ids.write(json.dumps(list(ids)).encode() + b"\n")
 
     def finish(self) -> None:
-        if self._n_rows * self._longest * 4 > _MAX_IDS_BYTES:
+        if self._n_rows * self._longest * 4 > MAX_TEXT_BYTES:
             raise WriteError(
                 f"identifiers of up to {self._longest} characters are too long for NPZ: write Parquet"
             )
         with zipfile.ZipFile(self._path, "w", zipfile.ZIP_STORED) as archive:
             write_npy(archive, "names", text_array(self._names))
             write_npy(archive, "metadata", np.array(json.dumps(dict(sorted(self._metadata.items())))))
-            with _npy_member(archive, "values", "<f8", (self._n_rows, len(self._names))) as member:
+            with npy_member(archive, "values", "<f8", (self._n_rows, len(self._names))) as member:
                 self._values.seek(0)
                 shutil.copyfileobj(self._values, member, _COPY_BYTES)
-            with _npy_member(archive, "ids", f"<U{self._longest}", (self._n_rows,)) as member:
+            with npy_member(archive, "ids", f"<U{self._longest}", (self._n_rows,)) as member:
                 self._ids.seek(0)
                 for line in self._ids:
                     member.write(np.array(json.loads(line), dtype=f"<U{self._longest}").tobytes())
@@ -188,11 +190,11 @@ def text_array(texts: Sequence[str]) -> np.ndarray:
 
 def write_npy(archive: zipfile.ZipFile, name: str, array: np.ndarray) -> None:
     """Add one array to an NPZ archive."""
-    with _npy_member(archive, name, array.dtype.str, array.shape) as member:
+    with npy_member(archive, name, array.dtype.str, array.shape) as member:
         member.write(array.tobytes())
 
 
-def _npy_member(archive: zipfile.ZipFile, name: str, dtype: str, shape: tuple[int, ...]) -> IO[bytes]:
+def npy_member(archive: zipfile.ZipFile, name: str, dtype: str, shape: tuple[int, ...]) -> IO[bytes]:
     """Open a member whose ``.npy`` header is written; its data follows in C order."""
     info = zipfile.ZipInfo(f"{name}.npy", date_time=_EPOCH)
     member = archive.open(info, "w", force_zip64=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, BinaryIO
 
-from seitz.errors import ReadError
+from seitz.errors import ReadError, UnknownFormatError
 
 #: Largest file, after decompression, that is read as a whole (POSCAR, CIF, JSON); bounds the memory.
 MAX_DOCUMENT_BYTES = 256 * 2**20
@@ -29,6 +29,14 @@ _BZIP2 = (
     b"1AY&SY",
     b"\x17\x72\x45\x38\x50\x90",
 )  # a block, or the end of an empty file, after "BZh1" to "BZh9"
+_FOREIGN: tuple[tuple[bytes, str], ...] = (
+    (b"PK\x03\x04", "a zip archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"\x1f\x9d", "compressed by compress (.Z)"),
+    (b"\x04\x22\x4d\x18", "compressed by LZ4"),
+    (b"\x5d\x00\x00", "compressed by LZMA without its xz header"),
+)
+_FOREIGN_MAGIC = tuple(magic for magic, _ in _FOREIGN)
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -70,17 +78,32 @@ def read_document(path: str) -> bytes:
 def open_stream(path: str) -> io.BufferedReader:
     """Decompressed content of a file, read piece by piece; errors as in :func:`read_document`."""
     stream: Any = io.BufferedReader(io.FileIO(_open_regular(path)), _CHUNK)
-    codec = compression_of(stream.peek(16)[:16])
+    try:
+        codec = compression_of(stream.peek(16)[:16])
+    except BaseException:
+        stream.close()
+        raise
     return stream if codec is None else _decompressed(stream, codec)
 
 
 def compression_of(head: bytes) -> str | None:
-    """Name of the compression that a file's first 16 bytes show; None for none that is known."""
+    """Name of the compression that a file's first 16 bytes show; None for none.
+
+    Raises
+    ------
+    UnknownFormatError
+        A compression that is not read.
+    """
     for magic, codec in _MAGIC:
         if head.startswith(magic):
             return codec
     if head.startswith(b"BZh") and head[4:10] in _BZIP2:
         return "bz2"
+    if head.startswith(_FOREIGN_MAGIC):
+        name = next(name for magic, name in _FOREIGN if head.startswith(magic))
+        raise UnknownFormatError(
+            f"{name}: unpack it first; files may be compressed by gzip, zstd, bzip2 or xz"
+        )
     return None
 
 

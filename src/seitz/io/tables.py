@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from seitz._typing import FloatArray
-from seitz.errors import OptionError, ReadError, WriteError
+from seitz.errors import OptionError, ReadError
 
-from .files import replacing, write_error
+from .files import replacing
 from .records import printable
-from .sinks import (
-    BlockWriter,
-    CsvBlocks,
-    JsonLinesBlocks,
-    NpzBlocks,
-    ParquetBlocks,
-    csv_line,
-    text_array,
-    write_npy,
-)
+from .sinks import BlockWriter, CsvBlocks, JsonLinesBlocks, NpzBlocks, ParquetBlocks
 from .streams import open_stream
-
-TableFormat = Literal["parquet", "csv", "npz", "jsonl"]
-TABLE_FORMATS: tuple[TableFormat, ...] = get_args(TableFormat)
+from .targets import TableFormat, table_format, table_target, write_errors
 
 _BLOCK_VALUES = 2**21  # numbers per block: 16 MiB
 _MAX_BLOCK_ROWS = 65536
@@ -107,11 +95,11 @@ class Sink:
         """Write what is left; called by :func:`open_sink`."""
         if self._ids:
             self._flush()
-        with _write_errors(self._target):
+        with write_errors(self._target):
             self._writer.finish()
 
     def _flush(self) -> None:
-        with _write_errors(self._target):
+        with write_errors(self._target):
             self._writer.write(self._ids, self._block[: len(self._ids)])
         self._ids = []
 
@@ -150,12 +138,12 @@ def open_sink(
     OptionError
         An unknown format, or column names that are not unique.
     """
-    target, kind, compression = _target(path, format)
+    target, kind, compression = table_target(path, format)
     columns = [printable(name) for name in names]
     if len({"id", *columns}) != len(columns) + 1:
         raise OptionError("column names must be unique, and none of them 'id'")
     with replacing(target) as temporary:
-        with _write_errors(target):
+        with write_errors(target):
             writer = _WRITERS[kind](temporary, compression, columns, dict(metadata or {}))
         try:
             sink = Sink(writer, target, len(columns))
@@ -164,29 +152,6 @@ def open_sink(
         except BaseException:
             writer.abort()
             raise
-
-
-def write_rows(
-    path: str | os.PathLike[str], columns: Mapping[str, Sequence[Any]], *, format: TableFormat | None = None
-) -> None:
-    """Write a small table of texts, numbers, booleans and None; formats and errors as for :func:`open_sink`.
-
-    Columns that mix types become text; NaN and None are null, or empty where the format has no null.
-    """
-    target, kind, compression = _target(path, format)
-    names = [printable(name) for name in columns]
-    data = [[_scalar(value) for value in column] for column in columns.values()]
-    if len({len(column) for column in data}) > 1:
-        raise OptionError(f"columns of different lengths: {dict(zip(names, map(len, data), strict=True))}")
-    with replacing(target) as temporary, _write_errors(target):
-        if kind == "parquet":
-            _write_parquet_rows(temporary, names, data)
-        elif kind == "npz":
-            with zipfile.ZipFile(temporary, "w") as archive:
-                for name, column in zip(names, data, strict=True):
-                    write_npy(archive, name, _plain_array(column))
-        else:
-            _write_text_rows(temporary, kind, compression, names, data)
 
 
 def read_table(path: str | os.PathLike[str], *, format: TableFormat | None = None) -> Table:
@@ -200,112 +165,12 @@ def read_table(path: str | os.PathLike[str], *, format: TableFormat | None = Non
     import pyarrow as pa
 
     name = os.fspath(path)
-    kind, _ = _kind(name, format)
+    kind, _ = table_format(name, format)
     readers = {"parquet": _read_parquet, "csv": _read_csv, "npz": _read_npz, "jsonl": _read_jsonl}
     try:
         return readers[kind](name)
     except (OSError, *_DAMAGED, pa.ArrowException) as error:
         raise ReadError(f"{printable(name)}: no readable table: {error}") from error
-
-
-# --- names and errors ---------------------------------------------------------------------------------------
-
-
-def _target(path: str | os.PathLike[str], format: TableFormat | None) -> tuple[str, TableFormat, str | None]:
-    name = os.fspath(path)
-    if os.path.isdir(name):  # noqa: PTH112  # unlike Path, it takes any name
-        raise WriteError(f"{printable(name)}: is a directory: give the name of a file in it")
-    return (name, *_kind(name, format))
-
-
-def _kind(name: str, format: TableFormat | None) -> tuple[TableFormat, str | None]:
-    """Format and compression, from the suffixes unless the format is given."""
-    file = Path(name.lower())
-    compression = file.suffix[1:] if file.suffix in (".gz", ".zst") else None
-    suffix = Path(file.stem).suffix if compression else file.suffix
-    kind = format or suffix[1:]
-    if kind not in TABLE_FORMATS:
-        raise OptionError(f"{printable(name)}: the format {kind!r} is not one of {', '.join(TABLE_FORMATS)}")
-    if compression and kind not in ("csv", "jsonl"):
-        raise OptionError(f"{printable(name)}: {kind} is compressed in itself: leave out .{compression}")
-    return kind, compression
-
-
-@contextmanager
-def _write_errors(target: str) -> Iterator[None]:
-    """Turn failures of the system into a WriteError."""
-    import pyarrow as pa
-
-    try:
-        yield
-    except WriteError:
-        raise
-    except (OSError, pa.ArrowException) as error:
-        raise write_error(printable(target), error) from error
-
-
-# --- small tables -------------------------------------------------------------------------------------------
-
-
-def _scalar(value: Any) -> Any:
-    """Plain Python value of a NumPy scalar; NaN and infinity stay."""
-    value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, str):
-        return printable(value)
-    return value if value is None or isinstance(value, bool | int | float) else printable(str(value))
-
-
-def _write_parquet_rows(path: Path, names: list[str], data: list[list[Any]]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    arrays = []
-    for column in data:
-        try:
-            array = pa.array(column)
-        except (pa.ArrowException, TypeError, ValueError, OverflowError):
-            array = pa.array(_texts(column), pa.string())
-        arrays.append(array.cast(pa.string()) if pa.types.is_null(array.type) else array)
-    pq.write_table(pa.table(arrays, names=names), path, compression="zstd")
-
-
-def _plain_array(column: list[Any]) -> np.ndarray:
-    kinds = {type(value) for value in column}
-    if (len(kinds) == 1 and kinds <= {bool, int, float}) or kinds == {int, float}:
-        array = np.array(column)
-        if array.dtype != object:
-            return array
-    return text_array(["" if value is None else value for value in _texts(column)])
-
-
-def _texts(column: list[Any]) -> list[Any]:
-    return [value if value is None or isinstance(value, str) else str(value) for value in column]
-
-
-def _write_text_rows(
-    path: Path, kind: TableFormat, compression: str | None, names: list[str], data: list[list[Any]]
-) -> None:
-    rows: Iterator[tuple[Any, ...]] = zip(*data, strict=True)
-    if kind == "csv":
-        text = csv_line(names) + "".join(csv_line(row) for row in rows)
-    else:
-        text = "".join(
-            json.dumps(dict(zip(names, map(_json_value, row), strict=True))) + "\n" for row in rows
-        )
-    content = text.encode()
-    if compression == "gz":
-        import gzip
-
-        content = gzip.compress(content, mtime=0)
-    elif compression == "zst":
-        import pyarrow as pa
-
-        content = pa.Codec("zstd").compress(content, asbytes=True)
-    path.write_bytes(content)
-
-
-def _json_value(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 # --- reading back -------------------------------------------------------------------------------------------
