@@ -22,6 +22,26 @@ struct Workspace {
   std::vector<double> rows, row_weights;
 };
 
+constexpr double kPicometre = 0.01;  // angstrom
+
+// Keeps the closer of a contact and the neighbours of one site; of equal ones the first.
+template <class Index>
+void look_closer(const SpeciesTable& table, const std::int32_t* species, std::size_t site, const Index* neighbours,
+                 const double* distances, std::size_t n_faces, Contact& closest) {
+  const auto radius_of = [&](std::size_t s) { return table.of(static_cast<std::size_t>(species[s]))[table.radius]; };
+  const double own = radius_of(site);
+  if (!(own > 0.0)) return;
+  for (std::size_t k = 0; k < n_faces; ++k) {
+    const auto other = static_cast<std::size_t>(neighbours[k]);
+    const double radius = radius_of(other);
+    if (!(radius > 0.0)) continue;
+    const double ratio = distances[k] / (kPicometre * (own + radius));
+    if (ratio < closest.ratio) {
+      closest = {ratio, static_cast<std::int64_t>(site), static_cast<std::int64_t>(other)};
+    }
+  }
+}
+
 Status site_row(const Packing& packing, const SpeciesTable& table, const Decoration& decoration, std::size_t site,
                 Workspace& work, double* row) {
   const Status status = work.builder.build(packing, site, work.faces);
@@ -42,7 +62,8 @@ Status site_row(const Packing& packing, const SpeciesTable& table, const Decorat
 
 // One structure: rows of the wanted sites (in parallel when it is large), then statistics.
 Status featurize_one(const StructureBatch& batch, std::size_t s, const SpeciesTable& table,
-                     std::vector<Workspace>& workspaces, std::size_t first_worker, std::size_t n_threads, double* out) {
+                     std::vector<Workspace>& workspaces, std::size_t first_worker, std::size_t n_threads, double* out,
+                     Contact& closest) {
   const auto begin = static_cast<std::size_t>(batch.offsets[s]);
   const auto n_sites = static_cast<std::size_t>(batch.offsets[s + 1]) - begin;
   const std::size_t width = kGeometryColumns + table.n_properties;
@@ -63,6 +84,7 @@ Status featurize_one(const StructureBatch& batch, std::size_t s, const SpeciesTa
   own.rows.resize(sites.size() * width);
   const std::size_t n_tasks = (sites.size() + kSitesPerTask - 1) / kSitesPerTask;
   std::vector<Status> failures(n_tasks);
+  std::vector<Contact> contacts(n_tasks);
   parallel_for(n_tasks, n_threads, [&](std::size_t task, std::size_t worker) {
     const std::size_t last = std::min(sites.size(), (task + 1) * kSitesPerTask);
     for (std::size_t r = task * kSitesPerTask; r < last; ++r) {
@@ -72,11 +94,15 @@ Status featurize_one(const StructureBatch& batch, std::size_t s, const SpeciesTa
         failures[task] = status;
         return;
       }
+      const Workspace& work = workspaces[first_worker + worker];
+      look_closer(table, batch.species + begin, sites[r], work.neighbours.data(), work.distances.data(),
+                  work.neighbours.size(), contacts[task]);
     }
   });
   for (const Status& status : failures) {
     if (status.failure != Failure::none) return status;
   }
+  for (const Contact& contact : contacts) closest = contact.ratio < closest.ratio ? contact : closest;
   own.moments.compute(own.rows.data(), own.row_weights.data(), sites.size(), width);
   const double volume = packing.lattice().volume;
   const double filled = own.moments.mean(kCellVolume) * own.moments.weight();
@@ -91,7 +117,7 @@ Status featurize_one(const StructureBatch& batch, std::size_t s, const SpeciesTa
 
 // With walks, which need the faces of all sites together.
 Status featurize_one_walked(const StructureBatch& batch, std::size_t s, const SpeciesTable& table, Walk walk,
-                            DecoratedGeometry::Workspace& work, std::size_t n_threads, double* out) {
+                            DecoratedGeometry::Workspace& work, std::size_t n_threads, double* out, Contact& closest) {
   const auto begin = static_cast<std::size_t>(batch.offsets[s]);
   const auto n_sites = static_cast<std::size_t>(batch.offsets[s + 1]) - begin;
   const Packing packing(batch.lattices + 9 * s, batch.frac_coords + 3 * begin, n_sites);
@@ -99,7 +125,13 @@ Status featurize_one_walked(const StructureBatch& batch, std::size_t s, const Sp
   const Status status = tessellate(packing, n_threads, faces);
   if (status.failure != Failure::none) return status;
   const double* weights = batch.weights ? batch.weights + begin : nullptr;
-  const DecoratedGeometry geometry(faces.view(packing.lattice().volume), weights, walk, n_threads);
+  const FaceView view = faces.view(packing.lattice().volume);
+  for (std::size_t i = 0; i < n_sites; ++i) {
+    const std::size_t first = view.begin(i);
+    look_closer(table, batch.species + begin, i, view.neighbours + first, view.distances + first, view.n_faces(i),
+                closest);
+  }
+  const DecoratedGeometry geometry(view, weights, walk, n_threads);
   geometry.decorate(table, batch.species + begin, n_threads, work, out);
   return {};
 }
@@ -107,7 +139,7 @@ Status featurize_one_walked(const StructureBatch& batch, std::size_t s, const Sp
 }  // namespace
 
 void featurize_batch(const StructureBatch& batch, const SpeciesTable& table, Walk walk, std::size_t n_threads,
-                     double* blocks, Status* statuses) {
+                     double* blocks, Status* statuses, Contact* contacts) {
   n_threads = std::max<std::size_t>(1, n_threads);
   const std::size_t width = block_size(table.n_properties);
   std::vector<Workspace> workspaces(n_threads);
@@ -119,8 +151,9 @@ void featurize_batch(const StructureBatch& batch, const SpeciesTable& table, Wal
   }
   const auto run = [&](std::size_t s, std::size_t worker, std::size_t threads) {
     double* out = blocks + s * width;
-    statuses[s] = walk == Walk::none ? featurize_one(batch, s, table, workspaces, worker, threads, out)
-                                     : featurize_one_walked(batch, s, table, walk, walked[worker], threads, out);
+    statuses[s] = walk == Walk::none
+                      ? featurize_one(batch, s, table, workspaces, worker, threads, out, contacts[s])
+                      : featurize_one_walked(batch, s, table, walk, walked[worker], threads, out, contacts[s]);
     if (statuses[s].failure != Failure::none) {
       std::fill(out, out + width, std::numeric_limits<double>::quiet_NaN());
     }

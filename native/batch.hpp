@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "decorations.hpp"
 #include "tessellation.hpp"
@@ -19,8 +20,14 @@ struct StructureBatch {
   const double* weights = nullptr;        // (n_sites) multiplicity, 0 to leave a site out; null: every site counts once
 };
 
+// The two neighbours that are closest in units of the sum of their covalent radii; sites -1 where no radius is known.
+struct Contact {
+  double ratio = std::numeric_limits<double>::infinity();
+  std::int64_t site = -1, other = -1;
+};
+
 // (n_structures, block_size) feature blocks. A structure that fails leaves NaN and its status.
 void featurize_batch(const StructureBatch& batch, const SpeciesTable& table, Walk walk, std::size_t n_threads,
-                     double* blocks, Status* statuses);
+                     double* blocks, Status* statuses, Contact* contacts);
 
 }  // namespace seitz

@@ -47,16 +47,18 @@ void require(bool condition, const char* message) {
 
 // The species table of Python: properties, elements of each species, ionic electronegativities, valence columns,
 // oxidation states of each element.
-using TableArrays = std::tuple<Table, Longs, Ints, Doubles, Doubles, Ints, Longs, Ints>;
+using TableArrays = std::tuple<Table, Longs, Ints, Doubles, Doubles, Ints, Longs, Ints, int>;
 
 seitz::SpeciesTable species_table(const TableArrays& arrays) {
-  const auto& [properties, offsets, elements, amounts, negativity, valence, state_offsets, states] = arrays;
+  const auto& [properties, offsets, elements, amounts, negativity, valence, state_offsets, states, radius] = arrays;
   require(offsets.shape(0) == properties.shape(0) + 1, "species offsets do not match the property table");
   require(elements.shape(0) == amounts.shape(0), "species elements and amounts differ in length");
   require(valence.shape(0) == 4, "four valence columns are needed");
   require(state_offsets.shape(0) == negativity.shape(0) + 1, "oxidation states of every element are needed");
-  return {properties.shape(0), properties.shape(1), properties.data(), offsets.data(),       elements.data(),
-          amounts.data(),      negativity.data(),   valence.data(),    state_offsets.data(), states.data()};
+  require(radius >= 0 && static_cast<std::size_t>(radius) < properties.shape(1), "no such column of radii");
+  return {
+      properties.shape(0), properties.shape(1), properties.data(),    offsets.data(), elements.data(), amounts.data(),
+      negativity.data(),   valence.data(),      state_offsets.data(), states.data(),  radius};
 }
 
 // An index beyond the table would be read as memory: checked once per call, whatever Python promised.
@@ -89,17 +91,23 @@ auto featurize_batch(const In<double, nb::shape<-1, 3, 3>>& lattices, const Long
   const std::size_t width = seitz::block_size(properties.n_properties);
   std::vector<double> blocks(n * width);
   std::vector<std::int64_t> codes(3 * n);
+  std::vector<double> closeness(n);
   {
     const nb::gil_scoped_release unlocked;
     std::vector<seitz::Status> statuses(n);
-    seitz::featurize_batch(batch, properties, walk_rule(walk), n_threads, blocks.data(), statuses.data());
+    std::vector<seitz::Contact> contacts(n);
+    seitz::featurize_batch(batch, properties, walk_rule(walk), n_threads, blocks.data(), statuses.data(),
+                           contacts.data());
     for (std::size_t s = 0; s < n; ++s) {
+      const bool good = statuses[s].failure == seitz::Failure::none;
       codes[3 * s] = static_cast<std::int64_t>(statuses[s].failure);
-      codes[3 * s + 1] = statuses[s].site;
-      codes[3 * s + 2] = statuses[s].other;
+      codes[3 * s + 1] = good ? contacts[s].site : statuses[s].site;
+      codes[3 * s + 2] = good ? contacts[s].other : statuses[s].other;
+      closeness[s] = contacts[s].ratio;
     }
   }
-  return std::make_pair(owned(std::move(blocks), {n, width}), owned(std::move(codes), {n, 3}));
+  return std::make_tuple(owned(std::move(blocks), {n, width}), owned(std::move(codes), {n, 3}),
+                         owned(std::move(closeness), {n}));
 }
 
 auto tessellate(const Lattice3& lattice, const Coords& frac_coords, std::size_t n_threads) {

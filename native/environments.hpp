@@ -20,6 +20,8 @@ struct SpeciesTable {
   const std::int64_t* state_offsets = nullptr;  // (114): oxidation states of each element ...
   const std::int32_t* states = nullptr;         // ... ascending
 
+  std::int32_t radius = -1;  // property index of the covalent radius, pm; zero where unknown
+
   const double* of(std::size_t species) const { return properties + species * n_properties; }
 };
 

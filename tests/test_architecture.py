@@ -19,10 +19,11 @@ LAYERS = [
     {"adapters", "environments", "record", "table"},
     {"missing", "subsets", "symmetry"},
     {"tessellation"},
+    {"batch"},
     {"featurize"},
 ]
 SPINE = {name: level for level, names in enumerate(LAYERS) for name in names}
-LEAVES = {"io", "estimator", "parallel_files", "cli"}
+LEAVES = {"io", "estimator", "parallel_files", "defects", "prototypes", "cli"}
 #: Imports inside functions, of leaves by the spine: readers and writers on first use.
 LAZY = {("adapters", "io"), ("featurize", "io"), ("table", "io")}
 
@@ -62,6 +63,8 @@ def test_imports_point_downwards(path):
         if own in SPINE and name in LEAVES:
             assert (own, name) in LAZY, f"{own} imports the leaf {name}"
             assert not at_top
+        if own == "defects" and name == "prototypes" and not at_top:
+            continue  # hosts may be named
         if own in LEAVES - {"parallel_files", "cli"}:  # these two bring files and the spine together
             assert name not in LEAVES, f"the leaf {own} imports the leaf {name}"
 

@@ -74,7 +74,8 @@ def test_transform_needs_fit(structures):
 
 def test_every_option_survives_clone_and_set_params():
     options = {
-        "descriptor": "ks2022",
+        "descriptor": "ward2017",
+        "walk": "no_reversal",
         "symmetry": "orbits",
         "finder": "spglib",
         "symprec": 0.1,

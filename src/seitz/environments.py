@@ -48,6 +48,8 @@ class SpeciesTable(NamedTuple):
     """(114,) first oxidation state of each element ..."""
     states: IntArray
     """... and the states, ascending."""
+    radius_column: int
+    """Property that is the covalent radius, pm."""
 
 
 @cache
@@ -64,6 +66,7 @@ def element_species() -> SpeciesTable:
         valence_columns=np.array(VALENCE_COLUMNS, dtype=np.int32),
         state_offsets=np.cumsum([0, *map(len, elements.oxidation_states)], dtype=np.int64),
         states=np.array([s for states in elements.oxidation_states for s in states], dtype=np.int32),
+        radius_column=[p.name for p in PROPERTIES].index("CovalentRadius"),
     )
 
 

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from ._optional import load_optional
 from ._typing import FloatArray, StructureLike
 from .adapters import one_column
+from .batch import ErrorPolicy, SymmetryPolicy
 from .cell import OccupancyPolicy
+from .descriptors import Walk
 from .errors import OptionError
-from .featurize import ErrorPolicy, SymmetryPolicy, featurize
+from .featurize import featurize
 from .missing import MissingPolicy
 from .symmetry import SYMPREC, Finder
 from .table import FeatureTable
@@ -34,7 +36,7 @@ class StructureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc] 
 
     Parameters
     ----------
-    descriptor, symmetry, finder, symprec, missing, occupancy, on_error, n_threads
+    descriptor, walk, symmetry, finder, symprec, missing, occupancy, on_error, n_threads
         As for :func:`seitz.featurize`.
 
     Attributes
@@ -54,6 +56,7 @@ class StructureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc] 
         self,
         descriptor: str = "ks2022",
         *,
+        walk: Walk | None = None,
         symmetry: SymmetryPolicy = "none",
         finder: Finder = "moyopy",
         symprec: float = SYMPREC,
@@ -63,6 +66,7 @@ class StructureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc] 
         n_threads: int | None = None,
     ) -> None:
         self.descriptor = descriptor
+        self.walk = walk
         self.symmetry = symmetry
         self.finder = finder
         self.symprec = symprec

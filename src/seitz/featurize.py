@@ -4,44 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, get_args
 
 import numpy as np
 
-from . import _core
-from ._typing import FloatArray, IndexArray, IntArray, PathLike, StructureLike
-from .adapters import as_cell
+from ._typing import PathLike, StructureLike
+from .adapters import as_cell, one_column
+from .batch import ErrorPolicy, Options, SymmetryPolicy, featurize_batch
 from .cell import Cell, OccupancyPolicy
 from .descriptors import Descriptor, Walk
 from .descriptors import descriptor as find_descriptor
-from .environments import species_of
-from .errors import OptionError, ReadError, SeitzError, StructureError, SymmetryError
-from .missing import MissingPolicy, apply_policy
+from .errors import OptionError, ReadError, SeitzError, StructureError
+from .missing import MissingPolicy
 from .record import Record
-from .symmetry import SYMPREC, Finder, site_orbits
-from .table import Failure, FeatureTable, concatenate
-from .tessellation import kernel_error, tessellate, thread_count
+from .symmetry import SYMPREC, Finder, check_symprec
+from .table import FeatureTable, concatenate
+from .tessellation import thread_count
 
-SymmetryPolicy = Literal["none", "orbits"]
-ErrorPolicy = Literal["raise", "record"]
 #: Called with the number of structures done and their total, None where it is unknown.
 Progress = Callable[[int, int | None], None]
 
 _BATCH = 1024
 _BATCH_SITES = 100_000
-
-
-class Options(NamedTuple):
-    """The keyword options shared by every entry point, checked once."""
-
-    descriptor: Descriptor
-    symmetry: SymmetryPolicy
-    finder: Finder
-    symprec: float
-    missing: MissingPolicy
-    occupancy: OccupancyPolicy
-    on_error: ErrorPolicy
-    n_threads: int
 
 
 def featurize(
@@ -165,7 +149,7 @@ def featurize_batches(
         find_descriptor(descriptor, walk),
         symmetry,
         finder,
-        symprec,
+        check_symprec(symprec),
         missing,
         occupancy,
         on_error,
@@ -179,7 +163,7 @@ def _batches(
 ) -> Iterator[FeatureTable]:
     done = 0
     while batch := _next_batch(items, batch_size):
-        yield _featurize_batch(batch, options)
+        yield featurize_batch(batch, options)
         done += len(batch)
         if progress is not None:
             progress(done, None)
@@ -206,6 +190,7 @@ def open_items(structures: Any, occupancy: OccupancyPolicy) -> tuple[Iterator[Re
         return _file_items([structures], occupancy), None
     if isinstance(structures, Cell | Mapping) or _is_structure(structures):
         structures = [structures]
+    structures = one_column(structures)
     if not isinstance(structures, Iterable):
         structures = [structures]  # its error says what a structure is
     total = len(structures) if isinstance(structures, Sequence) else None
@@ -260,118 +245,3 @@ def _only_record(path: PathLike, occupancy: OccupancyPolicy) -> Record:
         )
         return Record(os.fspath(path), None, many, os.fspath(path))
     return first
-
-
-# --- one batch ---------------------------------------------------------------------------------------------------
-
-
-def _featurize_batch(items: Sequence[Record], options: Options) -> FeatureTable:
-    chosen = options.descriptor
-    ids, sources = tuple(item.id for item in items), [item.source for item in items]
-    places = [item.source or _name(item.id, row) for row, item in enumerate(items)]
-    failures: list[Failure] = []
-
-    def fail(row: int, error: SeitzError) -> None:
-        if options.on_error == "raise":
-            raise type(error)(f"{places[row]}: {_without(sources[row], error)}") from None
-        failures.append(
-            Failure(row, ids[row], type(error).__name__, _without(sources[row], error), sources[row])
-        )
-
-    rows: list[int] = []
-    cells: list[Cell] = []
-    weights: list[FloatArray] = []
-    for row, item in enumerate(items):
-        try:
-            if item.cell is None:
-                raise item.error or SeitzError("no structure")
-            if options.symmetry == "orbits":
-                weights.append(_orbit_weights(item.cell, options))
-        except SeitzError as error:
-            fail(row, error)
-            continue
-        rows.append(row)
-        cells.append(item.cell)
-
-    values = np.full((len(items), len(chosen)), np.nan)
-    if not cells:
-        return FeatureTable(values, chosen, ids, tuple(failures))
-    blocks, statuses, offsets, species = _run_kernel(cells, weights, options)
-    values[rows] = blocks[:, chosen.positions]
-    failed = np.flatnonzero(statuses[:, 0])
-    for k in failed.tolist():
-        broken = kernel_error(tuple(statuses[k].tolist()), cells[k])
-        if broken is not None:
-            fail(rows[k], broken)
-    good = values[rows]
-    elements, starts = _all_elements(cells, species, offsets)
-    warnings, refused = apply_policy(
-        good,
-        chosen,
-        elements,
-        starts,
-        [places[r] for r in rows],
-        options.missing,
-        on_error=options.on_error,
-    )
-    values[rows] = good
-    known = {f.index for f in failures}
-    failures += [
-        f._replace(index=rows[f.index], id=ids[rows[f.index]], source=sources[rows[f.index]])
-        for f in refused
-        if rows[f.index] not in known
-    ]
-    touched = tuple(
-        w._replace(index=rows[w.index], id=ids[rows[w.index]], source=sources[rows[w.index]])
-        for w in warnings
-    )
-    return FeatureTable(values, chosen, ids, tuple(sorted(failures, key=lambda f: f.index)), touched)
-
-
-def _orbit_weights(cell: Cell, options: Options) -> FloatArray:
-    try:
-        return site_orbits(cell, finder=options.finder, symprec=options.symprec).weights
-    except SymmetryError:
-        tessellate(
-            cell
-        )  # two atoms at one place defeat the search: then the error that names them is of more use
-        raise
-
-
-def _run_kernel(
-    cells: Sequence[Cell], weights: Sequence[FloatArray], options: Options
-) -> tuple[FloatArray, IndexArray, IndexArray, IntArray]:
-    table, site_species = species_of(cells)
-    offsets = np.zeros(len(cells) + 1, dtype=np.int64)
-    np.cumsum([len(cell) for cell in cells], out=offsets[1:])
-    species = np.concatenate(site_species)
-    blocks, statuses = _core.featurize_batch(
-        np.array([cell.lattice for cell in cells]),
-        offsets,
-        np.concatenate([cell.frac_coords for cell in cells]),
-        species,
-        np.concatenate(weights) if weights else None,
-        table,
-        options.descriptor.walk_code,
-        options.n_threads,
-    )
-    return blocks, statuses, offsets, species
-
-
-def _all_elements(
-    cells: Sequence[Cell], species: IntArray, offsets: IndexArray
-) -> tuple[IntArray, IndexArray]:
-    """Elements of every cell one after the other, occupants of shared sites included, and where each cell begins."""
-    if all(cell.is_ordered for cell in cells):
-        return species, offsets
-    elements = [np.array(list(cell.amounts), dtype=np.int32) for cell in cells]
-    return np.concatenate(elements), np.concatenate([[0], np.cumsum([len(e) for e in elements])])
-
-
-def _without(source: str, error: SeitzError) -> str:
-    """The message of an error without the source that readers put in front of it."""
-    return str(error).removeprefix(f"{source}: ") if source else str(error)
-
-
-def _name(identifier: str, row: int) -> str:
-    return identifier if identifier != str(row) else f"structure {row}"

@@ -244,12 +244,25 @@ def _without_stray_warnings(name: str) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-def _moyopy_orbits(cell: Cell, kinds: list[int], symprec: float) -> Orbits:
+def primitive_cell(structure: StructureLike, *, symprec: float = SYMPREC) -> Cell:
+    """Smallest cell of the same crystal, in the standard setting; sites are moved onto their exact places.
+
+    Raises
+    ------
+    SymmetryError
+        No symmetry was found at this tolerance.
+    """
+    cell = as_cell(structure)
+    found = _moyopy_dataset(cell, cell.atomic_numbers.tolist(), check_symprec(symprec)).prim_std_cell
+    return Cell(np.array(found.basis), np.array(found.positions), np.array(found.numbers))
+
+
+def _moyopy_dataset(cell: Cell, kinds: list[int], symprec: float) -> Any:
     import moyopy
 
     try:
         with _without_stray_warnings("moyo"):
-            found = moyopy.MoyoDataset(
+            return moyopy.MoyoDataset(
                 moyopy.Cell(cell.lattice.tolist(), cell.frac_coords.tolist(), kinds), symprec=symprec
             )
     except ValueError as error:
@@ -257,6 +270,12 @@ def _moyopy_orbits(cell: Cell, kinds: list[int], symprec: float) -> Orbits:
             f"moyopy found no symmetry at symprec={symprec:g} Å ({error}): check for sites closer than that, "
             "or choose another tolerance"
         ) from None
+
+
+def _moyopy_orbits(cell: Cell, kinds: list[int], symprec: float) -> Orbits:
+    import moyopy
+
+    found = _moyopy_dataset(cell, kinds, symprec)
     return Orbits(
         labels=np.asarray(found.orbits, dtype=np.int64),
         space_group=found.number,

@@ -36,7 +36,7 @@ class Failure(NamedTuple):
 
 
 class RowWarning(NamedTuple):
-    """A structure whose features rest on a missing elemental property."""
+    """A structure whose features rest on doubtful input: a missing elemental property, or atoms too close together."""
 
     index: int  # type: ignore[assignment]  # a row number, not tuple.index
     id: str

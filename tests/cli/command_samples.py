@@ -15,10 +15,12 @@ SEITZ = Path(sys.executable).with_name("seitz")
 
 
 def random_cell(seed: int, n_sites: int = 6) -> Cell:
-    """Low-symmetry cell of three elements."""
+    """Low-symmetry cell of three elements, its atoms about 3 Å apart."""
     rng = np.random.default_rng(seed)
-    lattice = np.diag(rng.uniform(4.0, 6.0, 3)) + rng.uniform(-0.5, 0.5, (3, 3))
-    return Cell(lattice, rng.random((n_sites, 3)), rng.choice([26, 24, 8], n_sites))
+    n_along = int(np.ceil(n_sites ** (1 / 3)))
+    lattice = 3.0 * n_along * (np.eye(3) + rng.uniform(-0.08, 0.08, (3, 3)))
+    places = rng.permutation(list(np.ndindex((n_along,) * 3)))[:n_sites] / n_along
+    return Cell(lattice, places + rng.uniform(-0.05, 0.05, places.shape), rng.choice([26, 24, 8], n_sites))
 
 
 def poscar(cell: Cell) -> str:

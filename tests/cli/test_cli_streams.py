@@ -26,7 +26,7 @@ def shell(command: str, *arguments: object, **options: object) -> subprocess.Com
         capture_output=True,
         text=True,
         timeout=60,
-        **options,
+        **({"env": {name: value for name, value in os.environ.items() if name != "COLUMNS"}} | options),
     )
 
 

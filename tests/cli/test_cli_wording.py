@@ -81,7 +81,7 @@ def test_failures_do_not_pile_up_in_memory(tmp_path):
     summary = _Summary()
     tracemalloc.start()
     try:
-        with Outputs(tmp_path / "f.parquet", [], "ks2022").opened() as rows:
+        with Outputs(tmp_path / "f.parquet", [], known).opened() as rows:
             sizes = []
             for _ in range(60):
                 summary.write(FileBatch(table, 0, 1), rows)

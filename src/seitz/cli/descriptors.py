@@ -30,13 +30,13 @@ def descriptors(
         if as_json:
             print_json({"descriptors": [_head(known) for known in all_descriptors().values()]})
         else:
-            console().print(_overview())
+            console(whole_tables=True).print(_overview())
         return
     chosen = find_descriptor(name)
     if as_json:
         print_json(_head(chosen) | {"features": [_feature(f) for f in chosen.features]})
     else:
-        out = console()
+        out = console(whole_tables=True)
         out.print(f"[bold]{chosen.title}[/]: {len(chosen)} features. {chosen.reference}")
         out.print(_schema(chosen))
 

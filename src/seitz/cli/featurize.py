@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from seitz.batch import ErrorPolicy, SymmetryPolicy
 from seitz.cell import OccupancyPolicy
+from seitz.descriptors import Descriptor, Walk
+from seitz.descriptors import descriptor as find_descriptor
 from seitz.errors import ReadError
-from seitz.featurize import ErrorPolicy, SymmetryPolicy
 from seitz.missing import MissingPolicy
 from seitz.symmetry import SYMPREC, Finder
 
@@ -63,6 +65,13 @@ def featurize(
     descriptor: Annotated[
         str, typer.Option(metavar="NAME", help="Which features; 'seitz descriptors' lists them.")
     ] = "ks2022",
+    walk: Annotated[
+        Walk | None,
+        typer.Option(
+            help="Walks of --descriptor ward2017: as in Ward's program, or as published models were trained.",
+            show_default="self_avoiding",
+        ),
+    ] = None,
     symmetry: Annotated[
         SymmetryPolicy, typer.Option(help="Compute every site, or one site per crystallographic orbit.")
     ] = "none",
@@ -81,9 +90,11 @@ def featurize(
     """
     from .outputs import Outputs
 
-    outputs = Outputs(output, paths, descriptor)
+    chosen = find_descriptor(descriptor, walk)
+    outputs = Outputs(output, paths, chosen)
     options = {
-        "descriptor": descriptor,
+        "descriptor": chosen.name,
+        "walk": chosen.walk,
         "symmetry": symmetry,
         "symprec": symprec,
         "finder": finder,
@@ -93,7 +104,7 @@ def featurize(
     }
     summary = _write_features(paths, outputs, threads, options)
     if as_json:
-        print_json(summary.as_dict(outputs, descriptor))
+        print_json(summary.as_dict(outputs, chosen))
     else:
         summary.show(outputs)
     return 1 if summary.n_failures else 0
@@ -159,10 +170,11 @@ class _Summary:
     def skipped_text(self) -> str:
         return _counted(len(self.skipped), "earlier result")
 
-    def as_dict(self, outputs: Outputs, descriptor: str) -> dict[str, Any]:
+    def as_dict(self, outputs: Outputs, descriptor: Descriptor) -> dict[str, Any]:
         return {
             "output": os.fspath(outputs.path),
-            "descriptor": descriptor,
+            "descriptor": descriptor.name,
+            "walk": descriptor.walk,
             "n_features": outputs.n_features,
             "structures": self.n_structures,
             "sites": self.n_sites,

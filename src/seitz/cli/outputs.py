@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from seitz.descriptors import descriptor as find_descriptor
+from seitz.descriptors import Descriptor
 from seitz.errors import ReadError
 from seitz.io import RowSink, Sink, open_rows, open_sink
 from seitz.io.paths import expand
@@ -31,8 +31,8 @@ class Rows(NamedTuple):
 class Outputs:
     """Checked paths of the table and its siblings."""
 
-    def __init__(self, path: Path, inputs: Sequence[str], descriptor: str) -> None:
-        self._descriptor = find_descriptor(descriptor)
+    def __init__(self, path: Path, inputs: Sequence[str], descriptor: Descriptor) -> None:
+        self._descriptor = descriptor
         self.path = path
         stem, suffix = _split(path)
         self.failures = path.with_name(f"{stem}.failures{suffix}")

@@ -10,15 +10,16 @@ import numpy as np
 
 from seitz._typing import StructureLike
 from seitz.adapters import as_cell
+from seitz.batch import ErrorPolicy, Report
 from seitz.cell import Cell
 from seitz.descriptors import Descriptor, Walk
 from seitz.descriptors import descriptor as find_descriptor
 from seitz.elements import SYMBOLS
 from seitz.errors import DefectError, OptionError, SeitzError
-from seitz.featurize import ErrorPolicy, open_items
+from seitz.featurize import open_items
 from seitz.missing import MissingPolicy
 from seitz.record import Record
-from seitz.table import Failure, FeatureTable, RowWarning
+from seitz.table import FeatureTable, RowWarning
 
 from .changes import Change, Substitution
 from .host import HostPlan
@@ -85,10 +86,12 @@ def featurize_dilute(
             warnings += [
                 w._replace(index=done[w.index], source=records[done[w.index]].source) for w in table.warnings
             ]
-    failures = _failures(records, variants, on_error)
-    return FeatureTable(
-        values, chosen, tuple(names), failures, tuple(sorted(warnings, key=lambda warning: warning.index))
-    )
+    report = Report(records, on_error)
+    for row, outcome in enumerate(variants):
+        if isinstance(outcome, SeitzError):
+            report.fail(row, outcome)
+    warnings.sort(key=lambda warning: warning.index)
+    return FeatureTable(values, chosen, tuple(names), report.sorted(), tuple(warnings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,18 +201,3 @@ def _tables(
             return
         for row in rows:
             yield from _tables(plan, variants, [row], names, options)
-
-
-def _failures(
-    records: list[Record], variants: list[_Variant | SeitzError], on_error: ErrorPolicy
-) -> tuple[Failure, ...]:
-    failures: list[Failure] = []
-    for row, (record, error) in enumerate(zip(records, variants, strict=True)):
-        if not isinstance(error, SeitzError):
-            continue
-        message = str(error).removeprefix(f"{record.source or record.id}: ")
-        if on_error == "raise":
-            place = record.source or (record.id if record.id != str(row) else f"structure {row}")
-            raise type(error)(f"{place}: {message}")
-        failures.append(Failure(row, record.id, type(error).__name__, message, record.source))
-    return tuple(failures)

@@ -15,7 +15,8 @@ import numpy as np
 
 from seitz._typing import FloatArray, IndexArray
 from seitz.cell import Cell
-from seitz.errors import DefectError
+from seitz.errors import DefectError, SymmetryError
+from seitz.symmetry import primitive_cell
 from seitz.tessellation import tessellate
 
 from .changes import Change, Displacement, Interstitial, Substitution, Vacancy
@@ -82,19 +83,12 @@ def map_onto_host(
 def _descriptions(host: Cell) -> Iterator[Cell]:
     """The host as it is given; then its primitive cell, whose lattice has more superlattices."""
     yield host
-    import moyopy
-
-    numbers = host.atomic_numbers.tolist()
     try:
-        with moyo_quiet():
-            found = moyopy.MoyoDataset(
-                moyopy.Cell(host.lattice.tolist(), host.frac_coords.tolist(), numbers), symprec=_SYMPREC
-            )
-    except ValueError:
+        primitive = primitive_cell(host, symprec=_SYMPREC)
+    except SymmetryError:
         return
-    primitive = found.prim_std_cell
-    if len(primitive.numbers) < len(host):
-        yield Cell(np.array(primitive.basis), np.array(primitive.positions), primitive.numbers)
+    if len(primitive) < len(host):
+        yield primitive
 
 
 def expand(host: Cell, matrix: IndexArray, lattice: FloatArray) -> Cell:
