@@ -9,7 +9,9 @@
 namespace seitz {
 namespace {
 
-constexpr double kNegligible = 1e-17;  // probability
+constexpr double kNegligible = 1e-17;    // probability
+constexpr std::size_t kFewValues = 256;  // up to so many stay exact
+constexpr double kSameValue = 1e-13;     // relative
 
 // Differences of one property between a species and those around it, with their probabilities; ascending and merged.
 Distribution step_distribution(const RandomLattice& lattice, const SpeciesTable& table, std::size_t property,
@@ -97,7 +99,41 @@ void expected_extremes(const std::vector<Environment>& environments, double n, d
 
 }  // namespace
 
+// By merging shifted copies of the ascending sum; false where too many values result.
+bool Convolver::add_exactly(Distribution& sum, const Distribution& term) {
+  if (sum.values.size() > kFewValues) return false;
+  merged_.clear();
+  std::vector<std::pair<double, double>> shifted;
+  for (std::size_t k = 0; k < term.values.size(); ++k) {
+    shifted.clear();
+    for (std::size_t i = 0; i < sum.values.size(); ++i) {
+      shifted.emplace_back(sum.values[i] + term.values[k], sum.probabilities[i] * term.probabilities[k]);
+    }
+    buffer_.resize(merged_.size() + shifted.size());
+    std::merge(merged_.begin(), merged_.end(), shifted.begin(), shifted.end(), buffer_.begin());
+    merged_.swap(buffer_);
+  }
+  const double same = kSameValue * std::max(std::fabs(merged_.front().first), std::fabs(merged_.back().first));
+  std::size_t n = 0;
+  for (const auto& [value, p] : merged_) {
+    if (n > 0 && value - merged_[n - 1].first <= same) {
+      merged_[n - 1].second += p;
+    } else {
+      merged_[n++] = {value, p};
+    }
+  }
+  if (n > kFewValues) return false;
+  sum.values.clear();
+  sum.probabilities.clear();
+  for (std::size_t i = 0; i < n; ++i) {
+    sum.values.push_back(merged_[i].first);
+    sum.probabilities.push_back(merged_[i].second);
+  }
+  return true;
+}
+
 void Convolver::add(Distribution& sum, const Distribution& term) {
+  if (add_exactly(sum, term)) return;
   const double low = sum.values.front() + term.values.front();
   const double width = (sum.values.back() + term.values.back() - low) / static_cast<double>(max_values_);
   const bool single = !(width > 0.0);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "statistics.hpp"
@@ -15,16 +16,19 @@ struct Distribution {
   std::vector<double> values, probabilities;
 };
 
-// Sums of independent variables, kept to a bounded number of values: values that fall into one bin are replaced by
-// their mean, which leaves the mean exact and mean absolute deviations to second order in the bin's width.
+// Sums of independent variables. Few values stay exact. Many are kept to a bounded number: those that fall into one bin
+// are replaced by their mean, which leaves the mean exact and mean absolute deviations to second order in its width.
 class Convolver {
  public:
   explicit Convolver(std::size_t max_values) : max_values_(max_values) {}
   void add(Distribution& sum, const Distribution& term);
 
  private:
+  bool add_exactly(Distribution& sum, const Distribution& term);
+
   std::size_t max_values_;
   std::vector<double> weight_, moment_;
+  std::vector<std::pair<double, double>> merged_, buffer_;
 };
 
 // E |a + b - centre| for independent a and b.

@@ -36,7 +36,7 @@ def descriptors(
     if as_json:
         print_json(_head(chosen) | {"features": [_feature(f) for f in chosen.features]})
     else:
-        out = console(whole_tables=True)
+        out = console()
         out.print(f"[bold]{chosen.title}[/]: {len(chosen)} features. {chosen.reference}")
         out.print(_schema(chosen))
 
