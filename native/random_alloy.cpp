@@ -10,7 +10,7 @@ namespace seitz {
 namespace {
 
 constexpr double kNegligible = 1e-17;    // probability
-constexpr std::size_t kFewValues = 256;  // up to so many stay exact
+constexpr std::size_t kFewValues = 128;  // up to so many stay exact
 constexpr double kSameValue = 1e-13;     // relative
 
 // Differences of one property between a species and those around it, with their probabilities; ascending and merged.

@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
 
 from seitz import Cell, as_cell, tessellate
 from seitz.errors import MissingExtraError, OptionError, StructureError, SymmetryError
-from seitz.symmetry import check_symprec, over_orbits, site_orbits
-from structures import HIGH_SYMMETRY, fcc, nickel_oxide, rocksalt, sigma_phase, supercell
+from seitz.symmetry import check_symprec, environment_classes, over_orbits, site_orbits
+from structures import HIGH_SYMMETRY, bcc, cells, fcc, nickel_oxide, rocksalt, sigma_phase, supercell
 
 GROUPS = {
     "sc": 221, "bcc": 229, "fcc": 225, "hcp": 194, "ideal hcp": 194, "diamond": 227, "rocksalt": 225,
@@ -217,3 +219,59 @@ def test_without_spglib_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "spglib", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'seitz\[spglib\]'"):
         site_orbits(fcc(), finder="spglib")
+
+
+# --- environment classes -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", HIGH_SYMMETRY)
+def test_sites_of_an_orbit_have_equal_environments(name):
+    cell = supercell(HIGH_SYMMETRY[name], (2, 1, 1))
+    orbits, classes = site_orbits(cell), environment_classes(cell)
+    for members in (np.flatnonzero(orbits.labels == k) for k in orbits.representatives):
+        assert len(set(classes.labels[members].tolist())) == 1
+    assert classes.multiplicities.sum() == len(cell)
+
+
+def test_environments_end_at_the_faces():
+    """One solute in 54 sites: itself, its two kinds of neighbours, and all others."""
+    host = supercell(bcc(), (3, 3, 3))
+    numbers = host.atomic_numbers.copy()
+    numbers[20] = 13
+    classes = environment_classes(host.replace(atomic_numbers=numbers))
+    assert sorted(classes.multiplicities.tolist()) == [1, 6, 8, 39]
+    assert len(site_orbits(host.replace(atomic_numbers=numbers))) > len(classes)
+
+
+@settings(max_examples=40)
+@given(cells(max_sites=8), st.integers(0, 2**32 - 1))
+def test_sites_of_one_class_have_equal_rows_and_others_do_not_merge(cell, seed):
+    rng = np.random.default_rng(seed)
+    large = supercell(cell, (2, 1, 1)).replace(atomic_numbers=rng.choice([8, 26], 2 * len(cell)))
+    classes = environment_classes(large)
+    rows = tessellate(large).environments(large.atomic_numbers).values
+    assert_allclose(rows, rows[classes.labels], rtol=1e-6, atol=1e-6)
+    own = large.atomic_numbers
+    assert (own == own[classes.labels]).all()
+
+
+def test_classes_serve_any_first_shell_function():
+    cell = supercell(sigma_phase(), (1, 1, 2))
+    tessellation = tessellate(cell)
+    asked = []
+
+    def faces(structure, sites):
+        asked.extend(sites)
+        return tessellation.n_faces[sites]
+
+    found = over_orbits(faces, cell, classes=environment_classes(cell))
+    assert_array_equal(found, tessellation.n_faces)
+    assert len(asked) == 5
+
+
+def test_environment_classes_take_labels_and_refuse_nonsense():
+    assert len(environment_classes(fcc())) == 1
+    assert len(environment_classes(fcc(), labels=[1, 1, -1, -1])) == 2
+    for wrong in (0, -1, np.nan, np.inf, True, "a"):
+        with pytest.raises(OptionError, match="give a positive length"):
+            environment_classes(fcc(), tolerance=wrong)

@@ -1,37 +1,37 @@
-"""Crystallographic orbits: which sites are equivalent, and how to compute anything per site only once per orbit."""
+"""Crystallographic orbits: which sites are equivalent by a symmetry operation."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from ._optional import load_optional
-from ._typing import IndexArray, StructureLike
-from .adapters import as_cell
-from .cell import Cell
-from .errors import OptionError, StructureError, SymmetryError
+from seitz._optional import load_optional
+from seitz._typing import IndexArray, StructureLike
+from seitz.adapters import as_cell
+from seitz.cell import Cell
+from seitz.errors import OptionError, SymmetryError
+
+from .classes import SiteClasses
+from .labels import SiteLabels, site_kinds
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    pass
 
 #: moyopy finds all equivalences of the crystal; spglib as the published implementation calls it.
 Finder = Literal["moyopy", "spglib"]
-
-#: One label per site: numbers, texts or other hashable values, or a row of an array, such as a vector.
-SiteLabels = Sequence[Any] | np.ndarray
 
 #: Tolerance on positions, Å, as in the published implementation.
 SYMPREC = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Orbits:
+class Orbits(SiteClasses):
     """Sites of a structure grouped by symmetry equivalence.
 
     Attributes
@@ -46,33 +46,14 @@ class Orbits:
         (n_sites,) Wyckoff letters.
     """
 
-    labels: IndexArray
     space_group: int
     symbol: str
     wyckoffs: tuple[str, ...]
 
-    def __len__(self) -> int:
-        return len(self.representatives)
-
-    @property
-    def representatives(self) -> IndexArray:
-        """(n_orbits,) lowest site index of each orbit, ascending."""
-        return np.unique(self.labels)
-
-    @property
-    def multiplicities(self) -> IndexArray:
-        """(n_orbits,) number of sites of each orbit."""
-        return np.unique(self.labels, return_counts=True)[1]
-
     @property
     def orbit_of_site(self) -> IndexArray:
         """(n_sites,) index into :attr:`representatives`."""
-        return np.unique(self.labels, return_inverse=True)[1]
-
-    @property
-    def weights(self) -> NDArray[np.float64]:
-        """(n_sites,) multiplicity on representatives, zero elsewhere."""
-        return np.bincount(self.labels, minlength=len(self.labels)).astype(np.float64)
+        return self.class_of_site
 
 
 def site_orbits(
@@ -121,7 +102,7 @@ def site_orbits(
         raise OptionError(f"finder={finder!r}: choose one of {', '.join(get_args(Finder))}")
     symprec = check_symprec(symprec)
     cell = as_cell(structure, occupancy="average")
-    kinds = _site_kinds(cell, labels)
+    kinds = site_kinds(cell, labels)
     if finder == "moyopy":
         return _moyopy_orbits(cell, kinds, symprec)
     return _spglib_orbits(cell, kinds, symprec, angle_tolerance)
@@ -136,96 +117,6 @@ def check_symprec(symprec: float) -> float:
     if not 0 < length < math.inf:
         raise OptionError(f"symprec={symprec!r}: give a positive length in Å, e.g. {SYMPREC:g}")
     return length
-
-
-def over_orbits(
-    function: Callable[[Any, IndexArray], ArrayLike],
-    structure: StructureLike,
-    *,
-    finder: Finder = "moyopy",
-    symprec: float = SYMPREC,
-    labels: SiteLabels | None = None,
-) -> NDArray[Any]:
-    """Evaluate any per-site function on one site per orbit, and copy its rows to all equivalent sites.
-
-    Parameters
-    ----------
-    function
-        ``function(structure, sites)`` returns one row per site in ``sites``. It must not depend on orientation, as no
-        descriptor of a local environment does, nor on anything but elements, positions and ``labels``.
-    structure
-        Passed on as it is; anything :func:`seitz.as_cell` takes.
-    finder, symprec
-        As for :func:`site_orbits`.
-    labels
-        (n_sites,) what else the function depends on: without it, sites that differ only in magnetic moment, charge
-        or a tag are one orbit. As for :func:`site_orbits`.
-
-    Returns
-    -------
-    NDArray
-        (n_sites, ...) rows of all sites.
-
-    Raises
-    ------
-    StructureError
-        The function returned another number of rows than it was asked for, or rows of different lengths.
-
-    Examples
-    --------
-    With DScribe: ``over_orbits(lambda atoms, sites: soap.create(atoms, centers=sites.tolist()), atoms)``.
-    """
-    orbits = site_orbits(structure, finder=finder, symprec=symprec, labels=labels)
-    returned = function(structure, orbits.representatives)
-    try:
-        rows = np.asarray(returned)
-    except ValueError as error:
-        raise StructureError(f"the function returned rows of different lengths or shapes: {error}") from None
-    if rows.ndim == 0 or len(rows) != len(orbits):
-        raise StructureError(
-            f"the function returned an array of shape {rows.shape} for {len(orbits)} sites: "
-            "it must return one row per site"
-        )
-    return rows[orbits.orbit_of_site]
-
-
-def _site_kinds(cell: Cell, labels: SiteLabels | None = None) -> list[int]:
-    """An integer per site that is equal where the occupants, and the labels if there are any, are."""
-    kinds: list[int] = cell.atomic_numbers.tolist()
-    index: dict[Any, int] = {}
-    for site, content in cell.occupancies.items():
-        kinds[site] = index.setdefault(tuple(sorted(content.items())), 1000 + len(index))
-    if labels is None:
-        return kinds
-    index = {}
-    pairs = zip(kinds, _label_keys(labels, len(cell)), strict=True)
-    return [index.setdefault(pair, 1 + len(index)) for pair in pairs]
-
-
-def _label_keys(labels: SiteLabels, n_sites: int) -> list[Any]:
-    """Checked labels, each as something that can be looked up."""
-    if isinstance(labels, str | bytes | Mapping | Set) or not hasattr(labels, "__len__"):
-        raise OptionError(f"labels={labels!r}: give a sequence with one label per site")
-    if len(labels) != n_sites:
-        raise OptionError(f"{len(labels)} labels for {n_sites} sites: give one per site")
-    keys = [_label_key(label) for label in labels]
-    for site, key in enumerate(keys):
-        try:
-            hash(key)
-        except TypeError:
-            raise OptionError(
-                f"labels: that of site {site} is a {type(key).__name__!r}: give a number, a text or a tuple"
-            ) from None
-        parts = key if isinstance(key, tuple) else (key,)
-        if any(isinstance(part, float | np.floating) and math.isnan(part) for part in parts):
-            raise OptionError(f"labels: that of site {site} is NaN, which equals nothing: give a value")
-    return keys
-
-
-def _label_key(label: Any) -> Any:
-    if isinstance(label, np.ndarray):
-        return tuple(label.ravel().tolist())
-    return tuple(label) if isinstance(label, list) else label
 
 
 @contextmanager

@@ -1,0 +1,75 @@
+"""Anything per site, computed only once per class of equal sites."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seitz._typing import IndexArray, StructureLike
+from seitz.errors import StructureError
+
+from .classes import SiteClasses
+from .labels import SiteLabels
+from .orbits import SYMPREC, Finder, site_orbits
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+def over_orbits(
+    function: Callable[[Any, IndexArray], ArrayLike],
+    structure: StructureLike,
+    *,
+    finder: Finder = "moyopy",
+    symprec: float = SYMPREC,
+    labels: SiteLabels | None = None,
+    classes: SiteClasses | None = None,
+) -> NDArray[Any]:
+    """Evaluate any per-site function on one site per orbit, and copy its rows to all equivalent sites.
+
+    Parameters
+    ----------
+    function
+        ``function(structure, sites)`` returns one row per site in ``sites``. It must not depend on orientation, as no
+        descriptor of a local environment does, nor on anything but elements, positions and ``labels``.
+    structure
+        Passed on as it is; anything :func:`seitz.as_cell` takes.
+    finder, symprec
+        As for :func:`site_orbits`.
+    labels
+        (n_sites,) what else the function depends on: without it, sites that differ only in magnetic moment, charge
+        or a tag are one orbit. As for :func:`site_orbits`.
+    classes
+        Groups of sites to use in place of orbits: for a function that sees the first shell only, those of
+        :func:`environment_classes` are fewer and need no symmetry.
+
+    Returns
+    -------
+    NDArray
+        (n_sites, ...) rows of all sites.
+
+    Raises
+    ------
+    StructureError
+        The function returned another number of rows than it was asked for, or rows of different lengths.
+
+    Examples
+    --------
+    With DScribe: ``over_orbits(lambda atoms, sites: soap.create(atoms, centers=sites.tolist()), atoms)``.
+    """
+    orbits = classes
+    if orbits is None:
+        orbits = site_orbits(structure, finder=finder, symprec=symprec, labels=labels)
+    returned = function(structure, orbits.representatives)
+    try:
+        rows = np.asarray(returned)
+    except ValueError as error:
+        raise StructureError(f"the function returned rows of different lengths or shapes: {error}") from None
+    if rows.ndim == 0 or len(rows) != len(orbits):
+        raise StructureError(
+            f"the function returned an array of shape {rows.shape} for {len(orbits)} sites: "
+            "it must return one row per site"
+        )
+    return rows[orbits.class_of_site]
