@@ -18,13 +18,13 @@ LAYERS = [
     {"cell", "descriptors"},
     {"adapters", "environments", "record", "table"},
     {"missing", "symmetry"},
-    {"tessellation"},
+    {"tessellation", "prototypes"},
     {"featurize"},
 ]
 SPINE = {name: level for level, names in enumerate(LAYERS) for name in names}
 LEAVES = {"io", "estimator", "parallel_files", "cli"}
 #: Imports inside functions, of leaves by the spine: readers and writers on first use.
-LAZY = {("adapters", "io"), ("featurize", "io"), ("table", "io")}
+LAZY = {("adapters", "io"), ("featurize", "io"), ("prototypes", "io"), ("table", "io")}
 
 
 def imports(path: Path) -> set[tuple[str, bool]]:
@@ -90,6 +90,7 @@ def test_importing_loads_numpy_and_the_core_only():
         "scipy",
         "spglib",
         "pymatgen",
+        "yaml",
     }
     assert not loaded & heavy
     assert {"numpy", "seitz"} <= loaded
