@@ -76,8 +76,8 @@ _ON_FIRST_USE = {
 def __getattr__(name: str) -> object:
     from importlib import import_module
 
-    if name == "io":
-        return import_module(".io", __name__)
+    if name in ("io", "prototypes"):
+        return import_module(f".{name}", __name__)
     if name in _ON_FIRST_USE:
         return getattr(import_module(_ON_FIRST_USE[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

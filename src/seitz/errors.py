@@ -43,6 +43,10 @@ class DescriptorError(SeitzError, ValueError):
     """An unknown descriptor or feature name."""
 
 
+class PrototypeError(SeitzError, ValueError):
+    """An unknown prototype, or a file that describes none: the message names the file and the key."""
+
+
 class OptionError(SeitzError, ValueError):
     """An option outside its documented values."""
 

@@ -21,6 +21,7 @@ from .demo import demo
 from .descriptors import descriptors
 from .featurize import featurize
 from .info import info
+from .prototypes import prototypes
 from .streams import ReaderGoneError, standard_streams
 
 _INTERRUPTED = 130
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.command()(featurize)
 app.command()(info)
 app.command()(descriptors)
+app.command()(prototypes)
 app.command()(demo)
 
 

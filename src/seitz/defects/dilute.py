@@ -143,10 +143,9 @@ def _prototype(host: Any) -> Cell | None:
     """The prototype of that name, None where the host is something else."""
     if not isinstance(host, str):
         return None
-    from seitz.prototypes import prototypes
+    from seitz.prototypes import is_prototype, prototype
 
-    found = prototypes().get(host.lower())
-    return None if found is None else found.cell
+    return prototype(host).cell if is_prototype(host) else None
 
 
 def _pure(cell: Cell) -> tuple[Cell, tuple[Change, ...]]:

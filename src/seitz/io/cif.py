@@ -21,6 +21,8 @@ from .special import roundings, snapped
 
 _COORDINATES = ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z")
 _SAME_POSITION = 0.01  # Å: atoms closer than this share a site
+_MERGED = 0.4  # Å: images closer than this are one atom to gemmi
+_EXACT = 1e-8  # Å
 _CELL_MISFIT = 0.005  # relative, of the metric against the space group
 _MAX_SITES = 2_000_000
 _OVERFULL = 1.01  # sum of occupancies; files round to two decimals
@@ -72,11 +74,12 @@ def _cell(block: Any, occupancy: OccupancyPolicy) -> Cell:
         raise ReadError(f"gemmi cannot use this block: {error}") from None
     lattice = np.array(structure.cell.orth.mat.tolist()).T
     coords = np.array([x for site in sites for x in site.fract.tolist()]).reshape(-1, 3)
-    if not np.isfinite(coords).all() and _write_out_fractions(block):
+    is_finite = bool(np.isfinite(coords).all())
+    if not is_finite and _write_out_fractions(block):
         return _cell(block, occupancy)
     numbers = [site.element.atomic_number for site in sites]
     occupancies = [site.occ for site in sites]
-    _check_sites(sites, coords, numbers, occupancies)
+    _check_sites(sites, coords, is_finite, numbers, occupancies)
     coords %= 1.0
     leaders = coincident(coords, lattice, _SAME_POSITION)
     if leaders is None and min(occupancies) == 1.0:
@@ -156,18 +159,28 @@ def _contradictions(structure: Any) -> tuple[str, ...]:
 
 def _snap(block: Any, structure: Any) -> None:
     """Move the sites that were rounded off a special position back to it."""
-    import gemmi
-
     if not structure.cell.images:
         return
     sites, columns = structure.sites, _written_coordinates(block)
     rounding = roundings(columns)
     if rounding is None or len(rounding) != len(sites):
         return
-    coords = np.array([site.fract.tolist() for site in sites])
-    better = snapped(coords, rounding, *_operations(structure))
-    for index in np.flatnonzero((better != coords).any(axis=1) & np.isfinite(coords).all(axis=1)).tolist():
-        sites[index].fract = gemmi.Fractional(*better[index].tolist())
+    beside = [index for index, site in enumerate(sites) if _is_beside(structure.cell, site.fract)]
+    if not beside:
+        return
+    import gemmi
+
+    coords = np.array([sites[index].fract.tolist() for index in beside])
+    for index, better in zip(
+        beside, snapped(coords, rounding[beside], *_operations(structure)).tolist(), strict=True
+    ):
+        sites[index].fract = gemmi.Fractional(*better)
+
+
+def _is_beside(cell: Any, fract: Any) -> bool:
+    """Whether a position would be taken for a special one, but is not exactly there."""
+    near: int = cell.is_special_position(fract, _MERGED)
+    return near > 0 and near != int(cell.is_special_position(fract, _EXACT))
 
 
 def _written_coordinates(block: Any) -> list[list[str]]:
@@ -207,14 +220,16 @@ def _write_out_fractions(block: Any) -> bool:
     return found
 
 
-def _check_sites(sites: list[Any], coords: FloatArray, numbers: list[int], occupancies: list[float]) -> None:
+def _check_sites(
+    sites: list[Any], coords: FloatArray, is_finite: bool, numbers: list[int], occupancies: list[float]
+) -> None:
     """Errors that name the atom by its label, where the cell could only count it."""
     if not sites:
         raise StructureError("the block lists no atom")
     if not (min(numbers) > 0 and max(numbers) <= MAX_Z):
         site = next(site for site, z in zip(sites, numbers, strict=True) if not 0 < z <= MAX_Z)
         raise ElementError(f"atom {site.label}: {site.type_symbol or site.label!r} is no element with data")
-    if not np.isfinite(coords).all():
+    if not is_finite:
         site = sites[int(np.argmin(np.isfinite(coords).all(axis=1)))]
         raise StructureError(f"atom {site.label}: a coordinate is missing or not finite")
     if not (min(occupancies) > 0 and max(occupancies) <= _OVERFULL):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ _NOISE = 1e-10
 
 def roundings(columns: Sequence[Sequence[str]]) -> FloatArray | None:
     """(n_sites, 3) by how much the written x, y and z may differ from what was meant; None if all are exact."""
-    if min([min(map(len, column), default=0) for column in columns]) >= _ENOUGH_CHARACTERS:
+    if min(map(len, chain(*columns)), default=0) >= _ENOUGH_CHARACTERS:
         return None
     if len({len(column) for column in columns}) > 1:
         return None
@@ -58,8 +59,6 @@ def snapped(
     apart = _apart(frac_coords, rotations, translations)
     reach = rounding[:, None] + _products(np.abs(rotations), rounding)
     near: NDArray[np.bool_] = np.all(np.abs(apart) <= reach + _NOISE, axis=2)
-    if not np.abs(apart[near]).max(initial=0.0) > _NOISE:  # nothing to move, as in most files
-        return frac_coords
     shift = -(apart * near[:, :, None]).sum(axis=1) / (near.sum(axis=1, keepdims=True) + 1)
     moves: NDArray[np.bool_] = np.all(np.abs(shift) <= rounding + _NOISE, axis=1)
     moved: FloatArray = np.where(moves[:, None], frac_coords + shift, frac_coords)
