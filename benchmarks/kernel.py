@@ -59,6 +59,7 @@ def kernel_times(cells: list[Cell], seconds: float, n_threads: int = 1) -> Times
         np.concatenate(species),
         None,
         table,
+        0,  # no walks
         n_threads,
     )
     return repeat(lambda: _core.featurize_batch(*arguments), total=seconds)
