@@ -215,18 +215,18 @@ auto environment_rows(const FaceArrays& arrays, const Ints& species, const Table
 }
 
 auto ensemble_blocks(const FaceArrays& arrays, const In<std::int32_t, nb::ndim<2>>& species, const TableArrays& table,
-                     std::size_t n_threads) {
+                     std::size_t first, std::size_t n_threads) {
   const seitz::FaceView faces = face_view(arrays);
   const seitz::SpeciesTable properties = species_table(table);
-  require(species.shape(1) == faces.n_sites && species.shape(0) > 0, "one species per site and sample is needed");
+  require(species.shape(1) == faces.n_sites && species.shape(0) > first, "one species per site and sample is needed");
   require_species(species.data(), species.size(), properties);
   const std::size_t n = species.shape(0), width = seitz::block_size(properties.n_properties);
-  std::vector<double> blocks(n * width);
+  std::vector<double> blocks((n - first) * width);
   {
     const nb::gil_scoped_release unlocked;
-    seitz::ensemble_blocks(faces, properties, species.data(), n, n_threads, blocks.data());
+    seitz::ensemble_blocks(faces, properties, species.data(), n, first, n_threads, blocks.data());
   }
-  return owned(std::move(blocks), {n, width});
+  return owned(std::move(blocks), {n - first, width});
 }
 
 // Block of the infinite alloy without its geometry. Sublattices: multiplicities, fractions by species, and the faces
@@ -296,7 +296,7 @@ NB_MODULE(_core, m) {
       .def_prop_ro("n_classes", &seitz::Host::n_classes)
       .def("blocks", &host_blocks, "offsets"_a.noconvert(), "sites"_a.noconvert(), "species"_a.noconvert(),
            "moved"_a.noconvert(), "positions"_a.noconvert(), "table"_a, "n_threads"_a);
-  m.def("ensemble_blocks", &ensemble_blocks, "faces"_a, "species"_a.noconvert(), "table"_a, "n_threads"_a);
+  m.def("ensemble_blocks", &ensemble_blocks, "faces"_a, "species"_a.noconvert(), "table"_a, "first"_a, "n_threads"_a);
   m.def("random_block", &random_block, "sublattices"_a, "species"_a.noconvert(), "table"_a, "n_sites"_a, "max_values"_a,
         "n_threads"_a);
   m.def("environment_rows", &environment_rows, "faces"_a, "species"_a.noconvert(), "table"_a);

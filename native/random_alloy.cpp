@@ -223,14 +223,14 @@ void random_differences(const RandomLattice& lattice, const SpeciesTable& table,
 }
 
 void ensemble_blocks(const FaceView& faces, const SpeciesTable& table, const std::int32_t* species,
-                     std::size_t n_samples, std::size_t n_threads, double* blocks) {
+                     std::size_t n_samples, std::size_t first, std::size_t n_threads, double* blocks) {
   const std::size_t n = faces.n_sites, width = table.n_properties, block_width = block_size(width);
   // Rows of every sample.
   std::vector<double> weights(faces.begin(n)), geometry(n * kGeometryColumns), rows(n_samples * n * width);
   for (std::size_t i = 0; i < n; ++i) {
-    const std::size_t first = faces.begin(i);
-    geometry_row(faces.areas + first, faces.distances + first, faces.n_faces(i), geometry.data() + i * kGeometryColumns,
-                 weights.data() + first);
+    const std::size_t face = faces.begin(i);
+    geometry_row(faces.areas + face, faces.distances + face, faces.n_faces(i), geometry.data() + i * kGeometryColumns,
+                 weights.data() + face);
   }
   Moments moments;
   moments.compute(geometry.data(), nullptr, n, kGeometryColumns);
@@ -241,8 +241,8 @@ void ensemble_blocks(const FaceView& faces, const SpeciesTable& table, const std
     decoration.assign(table, species + k * n, n);
     std::vector<double> share(decoration.n_species(), 0.0);
     for (std::size_t i = 0; i < n; ++i) {
-      const std::size_t first = faces.begin(i);
-      difference_row(table, decoration, i, faces.neighbours + first, weights.data() + first, faces.n_faces(i),
+      const std::size_t face = faces.begin(i);
+      difference_row(table, decoration, i, faces.neighbours + face, weights.data() + face, faces.n_faces(i),
                      share.data(), rows.data() + (k * n + i) * width);
     }
   });
@@ -269,7 +269,8 @@ void ensemble_blocks(const FaceView& faces, const SpeciesTable& table, const std
       }
     }
     std::copy(running.begin(), running.end(), counts.begin() + static_cast<std::ptrdiff_t>(k * kinds.size()));
-    const Block block(blocks + k * block_width, width);
+    if (k < first) continue;
+    const Block block(blocks + (k - first) * block_width, width);
     for (std::size_t c = 0; c < width; ++c) {
       double* five = block.differences + kDifferenceNumbers * c;
       five[0] = sum[c] / static_cast<double>((k + 1) * n);
@@ -278,8 +279,9 @@ void ensemble_blocks(const FaceView& faces, const SpeciesTable& table, const std
       five[4] = highest[c] - lowest[c];
     }
   }
-  parallel_for(n_samples, n_threads, [&](std::size_t k, std::size_t) {
-    const Block block(blocks + k * block_width, width);
+  parallel_for(n_samples - first, n_threads, [&](std::size_t row, std::size_t) {
+    const std::size_t k = first + row;
+    const Block block(blocks + row * block_width, width);
     std::copy(shared.begin(), shared.end(), block.geometry);
     block.leave_out_order();
     std::vector<double> mean(width), deviation(width, 0.0);
@@ -291,9 +293,9 @@ void ensemble_blocks(const FaceView& faces, const SpeciesTable& table, const std
     for (std::size_t c = 0; c < width; ++c) {
       block.differences[kDifferenceNumbers * c + 1] = deviation[c] / static_cast<double>((k + 1) * n);
     }
-    const auto first = counts.begin() + static_cast<std::ptrdiff_t>(k * kinds.size());
+    const auto amounts = counts.begin() + static_cast<std::ptrdiff_t>(k * kinds.size());
     Decoration decoration;
-    decoration.assign_counts(kinds, {first, first + static_cast<std::ptrdiff_t>(kinds.size())});
+    decoration.assign_counts(kinds, {amounts, amounts + static_cast<std::ptrdiff_t>(kinds.size())});
     Composition composition;
     composition.write(table, decoration, block);
   });

@@ -23,7 +23,7 @@ LAYERS = [
     {"featurize"},
 ]
 SPINE = {name: level for level, names in enumerate(LAYERS) for name in names}
-LEAVES = {"io", "estimator", "parallel_files", "defects", "cli"}
+LEAVES = {"io", "estimator", "parallel_files", "defects", "alloys", "cli"}
 #: Imports inside functions, of leaves by the spine: readers and writers on first use.
 LAZY = {("adapters", "io"), ("featurize", "io"), ("prototypes", "io"), ("table", "io")}
 

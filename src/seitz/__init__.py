@@ -14,6 +14,7 @@ from .table import FeatureTable
 from .tessellation import Tessellation, tessellate
 
 if TYPE_CHECKING:
+    from .alloys import RandomAlloy, RandomAlloys, featurize_random, read_compositions
     from .defects import (
         Displacement,
         HostPlan,
@@ -35,6 +36,8 @@ __all__ = [
     "FileBatch",
     "HostPlan",
     "Interstitial",
+    "RandomAlloy",
+    "RandomAlloys",
     "StructureFeatures",
     "Substitution",
     "Tessellation",
@@ -46,8 +49,10 @@ __all__ = [
     "featurize_batches",
     "featurize_dilute",
     "featurize_files",
+    "featurize_random",
     "host_plan",
     "only_structural",
+    "read_compositions",
     "symmetry",
     "tessellate",
     "ward_to_ks",
@@ -67,6 +72,7 @@ _ON_FIRST_USE = {
         ),
         ".defects",
     ),
+    **dict.fromkeys(("RandomAlloy", "RandomAlloys", "featurize_random", "read_compositions"), ".alloys"),
     "FileBatch": ".parallel_files",
     "StructureFeatures": ".estimator",
     "featurize_files": ".parallel_files",

@@ -35,6 +35,7 @@ def ensemble_blocks(
     faces: tuple[float, IndexArray, IntArray, IntArray, FloatArray, FloatArray],
     species: IntArray,
     table: SpeciesTable,
+    first: int,
     n_threads: int,
 ) -> FloatArray: ...
 def random_block(

@@ -55,6 +55,10 @@ class SymmetryError(SeitzError, ValueError):
     """The symmetry finder gave no answer for a structure."""
 
 
+class CompositionError(SeitzError, ValueError):
+    """A composition that cannot be read, is empty, or does not fit the lattice: the message says where."""
+
+
 class DefectError(SeitzError, ValueError):
     """Changes that make no sense on their host, or a structure that is no variant of it: the message names sites."""
 

@@ -1,0 +1,195 @@
+"""Compositions of alloys: from formulas, mappings, other packages and tables to fractions by element."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from seitz.elements import MAX_Z, SYMBOLS, atomic_number
+from seitz.errors import CompositionError, ElementError
+
+#: Anything that says how much of each element there is: ``"Fe50Ni50"``, ``{"Fe": 0.5, "Ni": 0.5}``, a pymatgen
+#: ``Composition``.
+CompositionLike = str | Mapping[Any, float]
+
+_TOKEN = re.compile(r"\s*(?:([A-Z][a-z]?)|([(\[{])|([)\]}])|(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|(\S))")
+_NESTING = 32
+
+
+class Composition(NamedTuple):
+    """Fractions of elements that add up to one."""
+
+    fractions: Mapping[int, float]
+    """By atomic number, in the order given."""
+
+    @property
+    def formula(self) -> str:
+        """Percentages of the elements, as in ``Fe50Ni50``."""
+        return "".join(f"{SYMBOLS[z]}{100 * x:.6g}" for z, x in self.fractions.items())
+
+
+def as_composition(composition: CompositionLike | Composition) -> Composition:
+    """Checked and normalised composition.
+
+    Parameters
+    ----------
+    composition
+        A formula with amounts in any unit and with brackets (``"Hf2.5Zr1Ti25"``, ``"(FeNi)3Al"``), a mapping from
+        symbols or atomic numbers to amounts, or a pymatgen ``Composition``.
+
+    Raises
+    ------
+    CompositionError
+        Nothing in it, a negative or infinite amount, or a formula that cannot be read; the message says where.
+    ElementError
+        A symbol that is no element.
+
+    Examples
+    --------
+    >>> as_composition("Fe3Al").formula
+    'Fe75Al25'
+    """
+    if isinstance(composition, Composition):
+        return composition
+    if isinstance(composition, str):
+        amounts, what = _parsed(composition), repr(composition)
+    else:
+        table = (
+            composition if isinstance(composition, Mapping) else getattr(composition, "get_el_amt_dict", None)
+        )
+        if callable(table):
+            table = table()
+        if not isinstance(table, Mapping):
+            raise CompositionError(
+                f"{type(composition).__name__!r} is no composition: give a formula, or amounts by element"
+            )
+        amounts, what = _listed(table), "the composition"
+    total = math.fsum(amounts.values())
+    if not amounts or not total > 0:
+        raise CompositionError(f"{what} is empty: give an amount of at least one element")
+    fractions = {z: amount / total for z, amount in amounts.items() if amount > 0}
+    return Composition(MappingProxyType(fractions))
+
+
+def _listed(table: Mapping[Any, float]) -> dict[int, float]:
+    amounts: dict[int, float] = {}
+    for key, amount in table.items():
+        z = _element(key)
+        try:
+            value = math.nan if isinstance(amount, bool | str) else float(amount)
+        except (TypeError, ValueError, OverflowError):
+            value = math.nan
+        if not 0 <= value < math.inf:
+            raise CompositionError(f"{SYMBOLS[z]}: {amount!r} is no amount: give a number of at least 0")
+        amounts[z] = amounts.get(z, 0.0) + value
+    return amounts
+
+
+def _element(key: Any) -> int:
+    if isinstance(key, bool):
+        raise ElementError(f"{key!r} is no element")
+    if isinstance(key, int):
+        if not 1 <= key <= MAX_Z:
+            raise ElementError(f"there is no data for atomic number {key}: give 1 to {MAX_Z}")
+        return key
+    return atomic_number(key if isinstance(key, str) else str(getattr(key, "symbol", key)))
+
+
+def _parsed(formula: str) -> dict[int, float]:
+    """Amounts of the elements of a formula; brackets multiply what is in them."""
+    tokens = list(_tokens(formula))
+    amounts, end = _group(formula, tokens, 0, 0)
+    if end < len(tokens):
+        raise CompositionError(f"{formula!r}: a bracket is closed that was never opened")
+    return amounts
+
+
+def _tokens(formula: str) -> Iterator[tuple[str, str]]:
+    for match in _TOKEN.finditer(formula.rstrip()):
+        symbol, opened, closed, amount, other = match.groups()
+        if other is not None:
+            hint = " (amounts cannot be negative)" if other == "-" else ""
+            raise CompositionError(f"{formula!r}: {other!r} has no meaning in a formula{hint}")
+        yield next(
+            (kind, text)
+            for kind, text in (("symbol", symbol), ("open", opened), ("close", closed), ("amount", amount))
+            if text is not None
+        )
+
+
+def _group(formula: str, tokens: list[tuple[str, str]], at: int, depth: int) -> tuple[dict[int, float], int]:
+    if depth > _NESTING:
+        raise CompositionError(f"{formula!r}: brackets are nested deeper than {_NESTING}")
+    amounts: dict[int, float] = {}
+    while at < len(tokens):
+        kind, text = tokens[at]
+        if kind == "close":
+            break
+        if kind == "amount":
+            raise CompositionError(f"{formula!r}: the number {text} stands behind no element")
+        if kind == "open":
+            part, at = _group(formula, tokens, at + 1, depth + 1)
+            if at == len(tokens):
+                raise CompositionError(f"{formula!r}: a bracket is not closed")
+        else:
+            part = {atomic_number(text, f"{formula!r}: "): 1.0}
+        at += 1
+        factor = 1.0
+        if at < len(tokens) and tokens[at][0] == "amount":
+            factor = float(tokens[at][1])
+            at += 1
+        if not math.isfinite(factor):
+            raise CompositionError(f"{formula!r}: an amount is infinite")
+        for z, amount in part.items():
+            amounts[z] = amounts.get(z, 0.0) + factor * amount
+    return amounts, at
+
+
+def read_compositions(path: str | os.PathLike[str]) -> dict[str, Composition]:
+    """Compositions of a CSV table by row name.
+
+    The table has one column ``composition`` (or ``formula``), or one column per element; an ``id`` or ``name`` column
+    names the rows, else they are numbered. Empty cells are zero.
+
+    Raises
+    ------
+    CompositionError
+        No such column, or a row that is no composition; the message names file and line.
+    ReadError
+        The file cannot be read.
+    """
+    import csv
+
+    from seitz.io.streams import decode, read_document
+
+    text = decode(read_document(os.fspath(path)))
+    reader = csv.DictReader(text.splitlines())
+    columns = [name for name in reader.fieldnames or () if name]
+    by_role = {name.strip().lower(): name for name in columns}
+    formula = next((by_role[role] for role in ("composition", "formula") if role in by_role), None)
+    name = next((by_role[role] for role in ("id", "name") if role in by_role), None)
+    elements = [column for column in columns if column.strip() in SYMBOLS[1:]]
+    if formula is None and not elements:
+        raise CompositionError(
+            f"{path}: no column is called composition or formula, or like an element; "
+            f"there are {', '.join(columns)[:200]}"
+        )
+    found: dict[str, Composition] = {}
+    for row, line in enumerate(reader):
+        try:
+            if formula is not None:
+                composition = as_composition((line[formula] or "").strip())
+            else:
+                composition = as_composition({c.strip(): float(line[c] or 0) for c in elements})
+        except (CompositionError, ElementError) as error:
+            raise type(error)(f"{path}, line {row + 2}: {error}") from None
+        except ValueError as error:
+            raise CompositionError(f"{path}, line {row + 2}: {error}") from None
+        key = (line[name] or "").strip() if name is not None else ""
+        key = key or str(row)
+        found[key if key not in found else f"{key} (line {row + 2})"] = composition
+    return found

@@ -1,0 +1,163 @@
+"""Sampling: random fillings of one supercell, until the vector of all of them together stands still.
+
+The published routine, done soundly: every element of the target must have occurred, changes count in absolute value, a
+seed makes it repeatable, and a limit ends it. Geometry is tessellated once; an expansion is only a new decoration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from seitz import _core
+from seitz._typing import FloatArray, IndexArray, IntArray
+from seitz.descriptors import Descriptor
+from seitz.environments import element_species
+from seitz.tessellation import Tessellation
+
+from .lattice import AlloyLattice
+from .ranges import feature_ranges
+
+_FIRST_CHUNK = 24
+_GROUPS = 20  # of the jackknife
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """When an ensemble is large enough."""
+
+    minimum_sites: int = 50
+    composition: float = 0.01
+    minimum_occurrences: int = 10
+    feature: float = 0.005
+    max_expansions: int = 2000
+
+
+class Ensemble(NamedTuple):
+    """A converged or exhausted sample."""
+
+    tessellation: Tessellation
+    numbers: IntArray
+    """(n_expansions, n_sites) elements."""
+    history: FloatArray
+    """(n_expansions, n_features)."""
+    standard_error: FloatArray
+    largest_change: FloatArray
+    worst_feature: tuple[str, ...]
+    converged: bool
+    status: str
+
+
+def sample(
+    lattice: AlloyLattice,
+    fractions: FloatArray,
+    numbers: IntArray,
+    descriptor: Descriptor,
+    criteria: Criteria,
+    rng: np.random.Generator,
+    n_threads: int,
+) -> Ensemble:
+    """Fill supercells of the lattice until every criterion is met, or the limit is reached.
+
+    Parameters
+    ----------
+    fractions, numbers
+        (n_sublattices, n_elements) probabilities, and the atomic numbers of their columns.
+    """
+    faces, sublattices = lattice.expanded(criteria.minimum_sites)
+    thresholds = np.cumsum(fractions, axis=1)[sublattices]
+    thresholds[thresholds > 1.0 - 1e-12] = 1.0
+    ranges = feature_ranges(descriptor)
+    species = np.empty((0, len(faces)), dtype=np.int32)
+    history = np.empty((0, len(descriptor)))
+    end, chunk = 0, _FIRST_CHUNK
+    while True:
+        wanted = min(chunk, criteria.max_expansions - len(species))
+        draws = rng.random((wanted, len(faces)))  # row by row, so that chunks of any size draw the same
+        picked = (draws[:, :, None] >= thresholds[None]).sum(axis=2)
+        species = np.concatenate([species, numbers[picked]])
+        blocks = _core.ensemble_blocks(faces._faces(), species, element_species(), len(history), n_threads)
+        history = np.concatenate([history, blocks[:, descriptor.positions]])
+        change = _changes(history, ranges)
+        composition, rarest = _amounts(species, sublattices, fractions, numbers)
+        good = (composition <= criteria.composition) & (rarest >= criteria.minimum_occurrences)
+        good &= change.max(axis=1) < criteria.feature
+        reached = np.flatnonzero(good)
+        if reached.size or len(species) == criteria.max_expansions:
+            end = int(reached[0]) + 1 if reached.size else len(species)
+            break
+        chunk *= 2
+    change = change[:end]
+    worst = tuple(
+        descriptor.names[k] if np.isfinite(c) else ""
+        for k, c in zip(change.argmax(axis=1).tolist(), change.max(axis=1).tolist(), strict=True)
+    )
+    status = f"converged after {end} expansions"
+    if not reached.size:
+        status = f"stopped at the limit of {end} expansions: " + _lacking(
+            composition[end - 1], int(rarest[end - 1]), float(change[-1].max()), worst[-1], criteria
+        )
+    return Ensemble(
+        faces,
+        species[:end],
+        history[:end],
+        _standard_error(faces, species[:end], descriptor, n_threads),
+        change.max(axis=1),
+        worst,
+        bool(reached.size),
+        status,
+    )
+
+
+def _changes(history: FloatArray, ranges: FloatArray) -> FloatArray:
+    """(n, n_features) spread of each feature over the last three ensembles, in units of its range."""
+    change = np.full(history.shape, np.inf)
+    if len(history) > 2:
+        last = np.stack([history[2:], history[1:-1], history[:-2]])
+        spread = last.max(axis=0) - last.min(axis=0)
+        change[2:] = np.where(ranges > 0, spread / np.where(ranges > 0, ranges, 1.0), 0.0)
+    return change
+
+
+def _amounts(
+    species: IntArray, sublattices: IndexArray, fractions: FloatArray, numbers: IntArray
+) -> tuple[FloatArray, IndexArray]:
+    """After each expansion: mean deviation of the worst sublattice's composition, and how often the rarest occurred."""
+    worst = np.zeros(len(species))
+    total = np.zeros((len(species), len(numbers)))
+    for sublattice, wanted in enumerate(fractions):
+        here = species[:, sublattices == sublattice]
+        counts = np.cumsum((here[:, :, None] == numbers).sum(axis=1), axis=0)
+        total += counts
+        found = counts / (here.shape[1] * np.arange(1, len(species) + 1))[:, None]
+        meant = (wanted > 0) | (counts[-1] > 0)
+        worst = np.maximum(worst, np.abs(found - wanted)[:, meant].mean(axis=1))
+    return worst, total[:, fractions.max(axis=0) > 0].min(axis=1).astype(np.int64)
+
+
+def _lacking(composition: float, rarest: int, change: float, feature: str, criteria: Criteria) -> str:
+    if rarest < criteria.minimum_occurrences:
+        return f"the rarest element occurred {rarest} times, of {criteria.minimum_occurrences} asked for"
+    if composition > criteria.composition:
+        return f"the composition is off by {composition:.3g} on average, {criteria.composition:g} is allowed"
+    return f"{feature} still changes by {change:.3g} of its range, {criteria.feature:g} is allowed"
+
+
+def _standard_error(
+    faces: Tessellation, species: IntArray, descriptor: Descriptor, n_threads: int
+) -> FloatArray:
+    """Delete-a-group jackknife over expansions."""
+    n = len(species)
+    groups = min(_GROUPS, n)
+    if groups < 2:
+        return np.full(len(descriptor), np.nan)
+    rows = []
+    for group in range(groups):
+        kept = species[np.arange(n) % groups != group]
+        block = _core.ensemble_blocks(faces._faces(), kept, element_species(), len(kept) - 1, n_threads)
+        rows.append(block[0, descriptor.positions])
+    spread = np.array(rows) - np.mean(rows, axis=0)
+    error: FloatArray = np.sqrt((groups - 1) / groups * (spread**2).sum(axis=0))
+    return error
