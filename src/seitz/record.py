@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .cell import Cell
 from .errors import SeitzError
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One structure of a file or a list; exactly one of ``cell`` and ``error`` is set.
 
     Parameters

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
 
 import numpy as np
 
 from ._typing import FloatArray, IndexArray, PathLike
 from .descriptors import Descriptor
 from .errors import DescriptorError, OptionError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: Row numbers, or one truth value per row.
 RowChoice = Sequence[int] | np.ndarray
@@ -168,6 +170,8 @@ def sibling(path: PathLike, kind: Literal["failures", "warnings"]) -> Path:
     >>> sibling("features.csv.gz", "failures").name
     'features.failures.csv.gz'
     """
+    from pathlib import Path  # slow to import, and only needed here
+
     table = Path(path)
     suffix = table.suffix
     if suffix.lower() in _COMPRESSED:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from seitz.elements import MAX_Z, SYMBOLS, atomic_number
-from seitz.errors import CompositionError, ElementError
+from seitz.errors import CompositionError, ElementError, ReadError
 
 #: Anything that says how much of each element there is: ``"Fe50Ni50"``, ``{"Fe": 0.5, "Ni": 0.5}``, a pymatgen
 #: ``Composition``.
@@ -166,7 +166,10 @@ def read_compositions(path: str | os.PathLike[str]) -> dict[str, Composition]:
 
     from seitz.io.streams import decode, read_document
 
-    text = decode(read_document(os.fspath(path)))
+    try:
+        text = decode(read_document(os.fspath(path)))
+    except OSError as error:
+        raise ReadError(f"{path}: {error.strerror or error}") from None
     reader = csv.DictReader(text.splitlines())
     columns = [name for name in reader.fieldnames or () if name]
     by_role = {name.strip().lower(): name for name in columns}
