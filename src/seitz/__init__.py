@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import errors, symmetry
+from . import errors
 from .adapters import as_cell
 from .cell import Cell
 from .descriptors import descriptors
@@ -14,6 +14,7 @@ from .table import FeatureTable
 from .tessellation import Tessellation, tessellate
 
 if TYPE_CHECKING:
+    from . import symmetry
     from .alloys import RandomAlloy, RandomAlloys, featurize_random, read_compositions
     from .defects import (
         Displacement,
@@ -82,7 +83,7 @@ _ON_FIRST_USE = {
 def __getattr__(name: str) -> object:
     from importlib import import_module
 
-    if name in ("io", "prototypes"):
+    if name in ("io", "plots", "prototypes", "symmetry"):
         return import_module(f".{name}", __name__)
     if name in _ON_FIRST_USE:
         return getattr(import_module(_ON_FIRST_USE[name], __name__), name)

@@ -14,9 +14,9 @@ from .descriptors import Descriptor
 from .elements import SYMBOLS
 from .environments import species_of
 from .errors import SeitzError, SymmetryError
+from .finders import Finder
 from .missing import MissingPolicy, apply_policy
 from .record import Record
-from .symmetry import Finder, site_orbits
 from .table import Failure, FeatureTable, RowWarning
 from .tessellation import kernel_error, tessellate
 
@@ -141,6 +141,8 @@ def _crowded(cells: Sequence[Cell], statuses: IndexArray, closeness: FloatArray)
 
 
 def _orbit_weights(cell: Cell, options: Options) -> FloatArray:
+    from .symmetry import site_orbits  # slow to import, and hardly ever wanted
+
     try:
         return site_orbits(cell, finder=options.finder, symprec=options.symprec).weights
     except SymmetryError:

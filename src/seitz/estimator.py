@@ -17,8 +17,8 @@ from .cell import OccupancyPolicy
 from .descriptors import Walk
 from .errors import OptionError
 from .featurize import featurize
+from .finders import SYMPREC, Finder
 from .missing import MissingPolicy
-from .symmetry import SYMPREC, Finder
 from .table import FeatureTable
 
 load_optional("sklearn", "seitz[sklearn]")  # its error says what to install

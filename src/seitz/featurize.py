@@ -15,9 +15,9 @@ from .cell import Cell, OccupancyPolicy
 from .descriptors import Descriptor, Walk
 from .descriptors import descriptor as find_descriptor
 from .errors import OptionError, ReadError, SeitzError, StructureError
+from .finders import SYMPREC, Finder, check_symprec
 from .missing import MissingPolicy
 from .record import Record
-from .symmetry import SYMPREC, Finder, check_symprec
 from .table import FeatureTable, concatenate
 from .tessellation import thread_count
 

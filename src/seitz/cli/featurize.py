@@ -17,8 +17,8 @@ from seitz.cell import OccupancyPolicy
 from seitz.descriptors import Descriptor, Walk
 from seitz.descriptors import descriptor as find_descriptor
 from seitz.errors import ReadError
+from seitz.finders import SYMPREC, Finder
 from seitz.missing import MissingPolicy
-from seitz.symmetry import SYMPREC, Finder
 
 from .console import Debug, Json, Symprec, console, print_json
 from .wording import as_command_line

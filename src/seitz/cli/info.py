@@ -10,7 +10,7 @@ import typer
 
 from seitz.cell import Cell
 from seitz.errors import ReadError, SeitzError
-from seitz.symmetry import SYMPREC
+from seitz.finders import SYMPREC
 
 from .console import Debug, Json, Symprec, UsageError, console, head_line, print_json
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import islice
 
@@ -59,7 +59,7 @@ def parse(lines: Iterator[bytes], stem: str, source: str, occupancy: OccupancyPo
         yield first
         raise
     if second is None:
-        yield replace(first, id=stem) if first.id == f"{stem}:1" else first
+        yield first._replace(id=stem) if first.id == f"{stem}:1" else first
         return
     yield first
     yield second

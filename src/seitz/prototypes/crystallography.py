@@ -11,7 +11,7 @@ from seitz._typing import FloatArray
 from seitz.cell import Cell
 from seitz.elements import SYMBOLS
 from seitz.errors import SymmetryError
-from seitz.symmetry import SYMPREC
+from seitz.finders import SYMPREC
 
 #: Distance in Å below which images of a position are one site: larger than the rounding of four decimals.
 SAME_SITE = 1e-2

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from seitz.finders import SYMPREC, Finder, check_symprec
+
 from .classes import SiteClasses
 from .environments import environment_classes
 from .labels import SiteLabels
-from .orbits import SYMPREC, Finder, Orbits, check_symprec, primitive_cell, site_orbits
+from .orbits import Orbits, primitive_cell, site_orbits
 from .service import over_orbits
 
 __all__ = [

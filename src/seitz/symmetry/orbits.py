@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -16,18 +15,13 @@ from seitz._typing import IndexArray, StructureLike
 from seitz.adapters import as_cell
 from seitz.cell import Cell
 from seitz.errors import OptionError, SymmetryError
+from seitz.finders import SYMPREC, Finder, check_symprec
 
 from .classes import SiteClasses
 from .labels import SiteLabels, site_kinds
 
 if TYPE_CHECKING:
     pass
-
-#: moyopy finds all equivalences of the crystal; spglib as the published implementation calls it.
-Finder = Literal["moyopy", "spglib"]
-
-#: Tolerance on positions, Å, as in the published implementation.
-SYMPREC = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,17 +100,6 @@ def site_orbits(
     if finder == "moyopy":
         return _moyopy_orbits(cell, kinds, symprec)
     return _spglib_orbits(cell, kinds, symprec, angle_tolerance)
-
-
-def check_symprec(symprec: float) -> float:
-    """The tolerance of the symmetry search, Å, as a float; OptionError if it is no positive, finite number."""
-    length = math.nan
-    if isinstance(symprec, int | float | np.integer | np.floating) and not isinstance(symprec, bool):
-        with suppress(OverflowError):
-            length = float(symprec)
-    if not 0 < length < math.inf:
-        raise OptionError(f"symprec={symprec!r}: give a positive length in Å, e.g. {SYMPREC:g}")
-    return length
 
 
 @contextmanager

@@ -9,10 +9,11 @@ import numpy as np
 
 from seitz._typing import IndexArray, StructureLike
 from seitz.errors import StructureError
+from seitz.finders import SYMPREC, Finder
 
 from .classes import SiteClasses
 from .labels import SiteLabels
-from .orbits import SYMPREC, Finder, site_orbits
+from .orbits import site_orbits
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -1,0 +1,252 @@
+"""Crystals in space: Wigner-Seitz cells, atoms and the unit cell."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from seitz._typing import FloatArray, StructureLike
+from seitz.adapters import as_cell
+from seitz.cell import Cell, format_occupants
+from seitz.elements import SYMBOLS
+from seitz.elements import table as element_table
+from seitz.errors import OptionError
+from seitz.symmetry import SYMPREC, Orbits, site_orbits
+from seitz.tessellation import Tessellation, tessellate
+
+from .meshes import Mesh, balls, cell_edges, cell_mesh, joined, lattice_edges
+from .polyhedra import polyhedron
+from .style import GREY, INK, colours, new_figure, plotly
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+#: Site numbers, or all of them; None for one site per orbit.
+SiteChoice = Sequence[int] | np.ndarray | Literal["all"] | None
+
+_MAX_CELLS = 2000
+_LIGHT: dict[str, Any] = {
+    "flatshading": True,
+    "lighting": {
+        "ambient": 0.62,
+        "diffuse": 0.65,
+        "specular": 0.05,
+        "roughness": 0.9,
+        "facenormalsepsilon": 0,
+    },
+    "lightposition": {"x": -2000, "y": -3000, "z": 5000},
+}
+
+
+class _Scene(NamedTuple):
+    """What is drawn, and the names of its orbits."""
+
+    cell: Cell
+    tessellation: Tessellation
+    orbits: Orbits
+    labels: tuple[str, ...]
+    colours: list[str]
+
+
+def cells(
+    structure: StructureLike,
+    *,
+    sites: SiteChoice = None,
+    gap: float = 0.02,
+    opacity: float = 0.8,
+    atoms: bool = True,
+    symprec: float = SYMPREC,
+) -> Figure:
+    """Wigner-Seitz cells of a crystal in space, one colour per orbit.
+
+    Parameters
+    ----------
+    structure
+        Anything :func:`seitz.as_cell` takes; shared sites are shown with their occupants.
+    sites
+        Whose cells are drawn: by default one site per orbit; ``"all"``; or site numbers.
+    gap
+        How far cells draw back from their faces, as a part of their size, 0 to 0.9.
+    opacity
+        Of the cells, 0 to 1.
+    atoms
+        Whether all atoms of the unit cell are drawn, as balls of a third of the covalent radius.
+    symprec
+        Tolerance of the symmetry search, Å.
+
+    Raises
+    ------
+    OptionError
+        A site that is not there, more than 2000 cells, or a number outside its limits.
+    SymmetryError
+        No symmetry was found at this tolerance.
+    """
+    for name, value, limit in (("gap", gap, 0.9), ("opacity", opacity, 1.0)):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= limit:
+            raise OptionError(f"{name}={value!r}: give a number from 0 to {limit:g}")
+    cell = as_cell(structure, occupancy="average")
+    orbits = site_orbits(cell, symprec=symprec)
+    chosen = _chosen(sites, orbits, len(cell))
+    go = plotly()
+    scene = _Scene(cell, tessellate(cell), orbits, _labels(cell, orbits), colours(len(orbits)))
+    traces: list[Any] = []
+    for orbit in range(len(orbits)):
+        members = np.flatnonzero(orbits.orbit_of_site == orbit)
+        drawn = [site for site in chosen if orbits.orbit_of_site[site] == orbit]
+        if drawn:
+            traces += _cell_traces(go, scene, orbit, drawn, 1.0 - gap, opacity)
+        if atoms:
+            traces.append(_atom_trace(go, scene, orbit, members.tolist(), shown=not drawn))
+    traces += _unit_cell_traces(go, cell.lattice)
+    hidden = {"visible": False, "showspikes": False}
+    return new_figure(
+        traces,
+        f"{cell.formula}, {orbits.symbol} ({orbits.space_group})",
+        scene={
+            "xaxis": hidden,
+            "yaxis": hidden,
+            "zaxis": hidden,
+            "aspectmode": "data",
+            "camera": {
+                "projection": {"type": "orthographic"},
+                "eye": {"x": 0.75, "y": -1.75, "z": 0.9},
+                "center": {"x": 0, "y": 0, "z": 0},
+            },
+        },
+        legend={"title": {"text": "orbit × sites"}, "itemsizing": "constant", "x": 1.0, "y": 0.95},
+        margin={"l": 10, "r": 10, "t": 60, "b": 10},
+    )
+
+
+def _chosen(sites: SiteChoice, orbits: Orbits, n_sites: int) -> list[int]:
+    """Checked site numbers, each once."""
+    if sites is None:
+        chosen: list[int] = orbits.representatives.tolist()
+    elif isinstance(sites, str):
+        if sites != "all":
+            raise OptionError(f"sites={sites!r}: give site numbers, or 'all'")
+        chosen = list(range(n_sites))
+    else:
+        chosen = []
+        for site in list(sites):
+            if isinstance(site, bool | np.bool) or not isinstance(site, int | np.integer):
+                raise OptionError(f"sites: {site!r} is no site number")
+            if not 0 <= site < n_sites:
+                raise OptionError(f"sites: {site} is not there, the sites are 0 to {n_sites - 1}")
+            chosen.append(int(site))
+        chosen = list(dict.fromkeys(chosen))
+    if len(chosen) > _MAX_CELLS:
+        raise OptionError(f"{len(chosen)} cells are too many to draw: choose up to {_MAX_CELLS} with sites=")
+    return chosen
+
+
+def _labels(cell: Cell, orbits: Orbits) -> tuple[str, ...]:
+    """Element, Wyckoff letter and number of sites of every orbit; numbered where several look alike."""
+    heads = [f"{_occupants(cell, site)} {orbits.wyckoffs[site]}" for site in orbits.representatives.tolist()]
+    seen: Counter[str] = Counter()
+    labels = []
+    for head, multiplicity in zip(heads, orbits.multiplicities.tolist(), strict=True):
+        seen[head] += 1
+        number = str(seen[head]) if heads.count(head) > 1 else ""
+        labels.append(f"{head}{number} × {multiplicity}")
+    return tuple(labels)
+
+
+def _occupants(cell: Cell, site: int) -> str:
+    content = cell.occupancies.get(site)
+    return SYMBOLS[int(cell.atomic_numbers[site])] if content is None else format_occupants(content)
+
+
+def _position(cell: Cell, site: int) -> FloatArray:
+    """Cartesian position inside the unit cell; coordinates a rounding error below 1 count as 0."""
+    frac = cell.frac_coords[site] % 1.0
+    position: FloatArray = np.where(frac > 1.0 - 1e-9, 0.0, frac) @ cell.lattice
+    return position
+
+
+def _cell_traces(
+    go: Any, scene: _Scene, orbit: int, sites: list[int], size: float, opacity: float
+) -> list[Any]:
+    """Cells of one orbit: their faces, and their edges."""
+    meshes, lines, texts = [], [], []
+    for site in sites:
+        faces = polyhedron(scene.tessellation, site)
+        centre = _position(scene.cell, site)
+        meshes.append(cell_mesh(faces, centre, size))
+        lines.append(cell_edges(faces, centre, size))
+        texts += [_hover(scene, orbit, site)] * len(meshes[-1].vertices)
+    ends = np.concatenate(lines)
+    return [
+        _mesh(
+            go, joined(meshes), scene.colours[orbit], name=scene.labels[orbit], showlegend=True, opacity=opacity,
+            hovertext=texts, legendgroup=str(orbit), **_LIGHT,
+        ),
+        go.Scatter3d(
+            x=ends[:, 0], y=ends[:, 1], z=ends[:, 2], mode="lines", line={"color": INK, "width": 2.5},
+            hoverinfo="skip", showlegend=False, legendgroup=str(orbit), name=f"edges of {scene.labels[orbit]}",
+        ),
+    ]  # fmt: skip
+
+
+def _hover(scene: _Scene, orbit: int, site: int) -> str:
+    faces = scene.tessellation.faces(site)
+    areas = scene.tessellation.areas[faces]
+    coordination = areas.sum() ** 2 / (areas**2).sum()
+    volume = float(scene.tessellation.sub_volumes[faces].sum())
+    return (
+        f"<b>{scene.labels[orbit]}</b>, site {site}<br>volume {volume:.3f} Å³<br>"
+        f"{len(areas)} faces, effective coordination {coordination:.2f}<br>"
+        f"nearest neighbour {scene.tessellation.distances[faces].min():.3f} Å"
+    )
+
+
+def _atom_trace(go: Any, scene: _Scene, orbit: int, sites: list[int], *, shown: bool) -> Any:
+    """Atoms of one orbit; in the legend only where none of their cells is drawn."""
+    centres = np.array([_position(scene.cell, site) for site in sites])
+    radii = np.array([_radius(int(z)) for z in scene.cell.atomic_numbers[sites]])
+    mesh = balls(centres, radii)
+    per_ball = len(mesh.vertices) // len(sites)
+    return _mesh(
+        go, mesh, scene.colours[orbit], name=scene.labels[orbit], showlegend=shown, legendgroup=str(orbit),
+        hovertext=[_hover(scene, orbit, site) for site in sites for _ in range(per_ball)],
+        lighting={"ambient": 0.55, "diffuse": 0.7, "specular": 0.25, "roughness": 0.4},
+        lightposition=_LIGHT["lightposition"],
+    )  # fmt: skip
+
+
+def _radius(atomic_number: int) -> float:
+    """A third of the covalent radius, Å."""
+    known = element_table()
+    radius = float(known.values[atomic_number, known.names.index("CovalentRadius")]) / 100
+    return (1.5 if math.isnan(radius) else radius) / 3
+
+
+def _mesh(go: Any, mesh: Mesh, colour: str, **options: Any) -> Any:
+    x, y, z = mesh.vertices.astype(np.float32).T
+    i, j, k = mesh.triangles.astype(np.int32).T
+    return go.Mesh3d(x=x, y=y, z=z, i=i, j=j, k=k, color=colour, hoverinfo="text", **options)
+
+
+def _unit_cell_traces(go: Any, lattice: FloatArray) -> list[Any]:
+    """Outline of the unit cell, and the names of its vectors."""
+    ends = lattice_edges(lattice)
+    names = [
+        f"{name} = {length:.3f} Å"
+        for name, length in zip("abc", np.linalg.norm(lattice, axis=1).tolist(), strict=True)
+    ]
+    tips = lattice * (1.0 + 0.05 * np.linalg.norm(lattice) / np.linalg.norm(lattice, axis=1))[:, None]
+    return [
+        go.Scatter3d(
+            x=ends[:, 0], y=ends[:, 1], z=ends[:, 2], mode="lines", name="unit cell", hoverinfo="skip",
+            line={"color": GREY, "width": 4}, showlegend=False,
+        ),
+        go.Scatter3d(
+            x=tips[:, 0], y=tips[:, 1], z=tips[:, 2], mode="text", text=["<i>a</i>", "<i>b</i>", "<i>c</i>"],
+            textfont={"size": 17, "color": INK}, hovertext=names, hoverinfo="text", name="vectors",
+            showlegend=False,
+        ),
+    ]  # fmt: skip
