@@ -7,11 +7,12 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_allclose
 
-from seitz import Cell
+from seitz import Cell, featurize
 from seitz.cell import build_cell
 from seitz.errors import ElementError, OccupancyError, OptionError, StructureError
-from structures import fcc
+from structures import fcc, sigma_phase
 
 BOX = np.eye(3) * 4.0
 
@@ -258,3 +259,17 @@ def test_an_ordered_cell_cannot_be_given_occupancies_later():
 def test_unknown_policies_are_refused():
     with pytest.raises(OptionError, match="raise, average"):
         build_cell(BOX, [[0, 0, 0]], [{26: 0.5}], occupancy="guess")
+
+
+def test_supercells_begin_with_the_cell_itself():
+    shared = sigma_phase().replace(occupancies={3: {26: 0.5, 28: 0.5}})
+    large = shared.supercell((2, 1, 3))
+    assert len(large) == 180 and large.volume == pytest.approx(6 * shared.volume)
+    assert_allclose(large.cart_coords[:30], shared.cart_coords, atol=1e-12)
+    assert set(large.occupancies) == {3 + 30 * k for k in range(6)}
+    assert_allclose(
+        featurize(sigma_phase().supercell((1, 2, 1))).values, featurize(sigma_phase()).values, rtol=1e-9
+    )
+    for wrong in ((0, 1, 1), (1, 1), (1, 1, 1.5), (True, 1, 1), 3, "222"):
+        with pytest.raises(OptionError, match="three positive integers"):
+            shared.supercell(wrong)

@@ -141,6 +141,32 @@ class Cell:
             for z, amount in sorted(self.amounts.items())
         )
 
+    def supercell(self, multiples: Sequence[int]) -> Cell:
+        """The cell repeated along its three vectors; the first ``len(cell)`` sites are those of the cell itself.
+
+        Raises
+        ------
+        OptionError
+            ``multiples`` are not three positive integers.
+        """
+        try:
+            counts = tuple(_whole(value) or 0 for value in multiples)
+        except TypeError:
+            counts = ()
+        if len(counts) != 3 or min(counts) < 1:
+            raise OptionError(f"multiples={multiples!r}: give three positive integers")
+        if counts == (1, 1, 1):
+            return self
+        shifts = np.array(list(np.ndindex(counts)))
+        coords = (self.frac_coords[None, :, :] + shifts[:, None, :]).reshape(-1, 3) / counts
+        occupancies = {
+            image * len(self) + site: content
+            for image in range(len(shifts))
+            for site, content in self.occupancies.items()
+        }
+        lattice = self.lattice * np.array(counts)[:, None]
+        return Cell(lattice, coords, np.tile(self.atomic_numbers, len(shifts)), occupancies)
+
     def replace(self, **changes: Any) -> Cell:
         """A new cell with some of the four constructor arguments changed."""
         current = {name: getattr(self, name) for name in self.__slots__}

@@ -188,7 +188,7 @@ def open_items(structures: Any, occupancy: OccupancyPolicy) -> tuple[Iterator[Re
     """Structures as a stream of items, and their number where it is known."""
     if isinstance(structures, str | os.PathLike):
         return _file_items([structures], occupancy), None
-    if isinstance(structures, Cell | Mapping) or _is_structure(structures):
+    if isinstance(structures, Cell | Mapping | Record) or _is_structure(structures):
         structures = [structures]
     structures = one_column(structures)
     if not isinstance(structures, Iterable):

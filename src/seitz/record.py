@@ -11,7 +11,7 @@ from .errors import SeitzError
 class Record(NamedTuple):
     """One structure of a file or a list; exactly one of ``cell`` and ``error`` is set.
 
-    Parameters
+    Attributes
     ----------
     id
         Identifier from the data, or made from the file name or the position.

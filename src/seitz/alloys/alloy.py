@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -56,6 +56,7 @@ def featurize_random(
     max_expansions: int = 2000,
     n_sites: int | None = None,
     missing: MissingPolicy = "zero",
+    names: Sequence[str] | None = None,
     on_error: ErrorPolicy = "raise",
     n_threads: int | None = None,
     progress: Callable[[int, int | None], None] | None = None,
@@ -93,6 +94,8 @@ def featurize_random(
         from finite cells, instead of their limits.
     missing, n_threads
         As for :func:`seitz.featurize`.
+    names
+        What to call the compositions of a list in ``ids`` and messages; by default their formulas.
     on_error
         For lists: ``"raise"`` stops at the first alloy that fails; ``"record"`` lists it in ``failures``.
     progress
@@ -140,7 +143,7 @@ def featurize_random(
     options = _Options(mode, chosen, criteria, n_sites, missing, _entropy(seed))
     threads = thread_count(n_threads)
     lattices = list(lattice) if _is_list(lattice) else [lattice]
-    compositions, is_many = _listed(composition)
+    compositions, is_many = _listed(composition, names)
     if not _is_list(lattice) and not is_many:
         return _run(_Job(0, "", as_alloy_lattice(lattice), compositions[0][1]), options, threads)
     jobs = _jobs(lattices, compositions, on_error)
@@ -154,10 +157,15 @@ def _is_list(thing: Any) -> bool:
     return isinstance(thing, list | tuple) and not isinstance(thing, Composition)
 
 
-def _listed(composition: Any) -> tuple[list[tuple[str, Any]], bool]:
+def _listed(composition: Any, names: Sequence[str] | None) -> tuple[list[tuple[str, Any]], bool]:
     """Named compositions, and whether a list was given."""
     if _is_list(composition):
-        return [("", entry) for entry in composition], True
+        titles = [""] * len(composition) if names is None else [str(name) for name in names]
+        if len(titles) != len(composition):
+            raise OptionError(f"names: {len(titles)} were given for {len(composition)} compositions")
+        return list(zip(titles, composition, strict=True)), True
+    if names is not None:
+        raise OptionError("names: give them with a list of compositions")
     if isinstance(composition, Mapping) and any(isinstance(v, Composition) for v in composition.values()):
         return list(composition.items()), True
     return [("", composition)], False

@@ -92,19 +92,13 @@ class AlloyLattice:
         """
         multiples = [1, 1, 1]
         for axis in range(3 * _LONGEST):
-            faces = self._supercell(tuple(multiples))
+            faces = (
+                self.tessellation if multiples == [1, 1, 1] else tessellate(self.cell.supercell(multiples))
+            )
             if len(faces) >= minimum_sites and _is_distinct(faces):
                 break
             multiples[axis % 3] *= 2
         return faces, np.tile(self.sublattice_of_site, int(np.prod(multiples)))
-
-    def _supercell(self, multiples: tuple[int, ...]) -> Tessellation:
-        if multiples == (1, 1, 1):
-            return self.tessellation
-        shifts = np.array(list(np.ndindex(*multiples)))
-        coords = (self.cell.frac_coords[None, :, :] + shifts[:, None, :]).reshape(-1, 3) / multiples
-        lattice = self.cell.lattice * np.array(multiples)[:, None]
-        return tessellate(Cell(lattice, coords, np.tile(self.cell.atomic_numbers, len(shifts))))
 
     def fractions(self, composition: Any) -> tuple[Composition, FloatArray, IntArray]:
         """Overall composition, and (n_sublattices, n_elements) fractions with the atomic numbers of their columns.

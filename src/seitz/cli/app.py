@@ -19,9 +19,11 @@ from seitz.errors import DescriptorError, OptionError, SeitzError
 from .console import UsageError, print_error
 from .demo import demo
 from .descriptors import descriptors
+from .dilute import dilute
 from .featurize import featurize
 from .info import info
 from .prototypes import prototypes
+from .random import random
 from .streams import ReaderGoneError, standard_streams
 
 _INTERRUPTED = 130
@@ -40,6 +42,8 @@ app = typer.Typer(
 app.command()(featurize)
 app.command()(info)
 app.command()(descriptors)
+app.command()(random)
+app.command()(dilute)
 app.command()(prototypes)
 app.command()(demo)
 

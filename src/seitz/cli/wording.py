@@ -8,7 +8,7 @@ import re
 _SPELLINGS = (
     (re.compile(r"\bon_error=(?=[\"'])"), "on-error="),
     (
-        re.compile(r"\b(descriptor|finder|missing|occupancy|on-error|symmetry|walk)=([\"'])([\w-]*)\2"),
+        re.compile(r"\b(descriptor|finder|missing|mode|occupancy|on-error|symmetry|walk)=([\"'])([\w-]*)\2"),
         r"--\1 \3",
     ),
     (re.compile(r"\bsymprec=([^\s/\\:]+)(?= Å|: give a)"), r"--symprec \1"),

@@ -20,7 +20,7 @@ from seitz.tessellation import Tessellation, tessellate
 
 from .meshes import Mesh, balls, cell_edges, cell_mesh, joined, lattice_edges
 from .polyhedra import polyhedron
-from .style import GREY, INK, colours, new_figure, plotly
+from .style import GREY, INK, colours, new_figure, plotly, rgb
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -29,17 +29,15 @@ if TYPE_CHECKING:
 SiteChoice = Sequence[int] | np.ndarray | Literal["all"] | None
 
 _MAX_CELLS = 2000
-_LIGHT: dict[str, Any] = {
+#: The shading is in the colours: how plotly lights a mesh depends on the browser.
+_FLAT: dict[str, Any] = {
     "flatshading": True,
-    "lighting": {
-        "ambient": 0.62,
-        "diffuse": 0.65,
-        "specular": 0.05,
-        "roughness": 0.9,
-        "facenormalsepsilon": 0,
-    },
-    "lightposition": {"x": -2000, "y": -3000, "z": 5000},
+    "lighting": {"ambient": 1.0, "diffuse": 0.0, "specular": 0.0, "fresnel": 0.0},
 }
+_LIGHT = np.array([-0.25, -0.70, 0.67])  # where it comes from
+_EYE = (0.80, -1.80, 0.85)
+_ZOOM = 2.7
+_LIFT = 1.004  # of the edges over the faces, which would hide half of each line
 
 
 class _Scene(NamedTuple):
@@ -57,7 +55,7 @@ def cells(
     *,
     sites: SiteChoice = None,
     gap: float = 0.02,
-    opacity: float = 0.8,
+    opacity: float = 1.0,
     atoms: bool = True,
     symprec: float = SYMPREC,
 ) -> Figure:
@@ -72,7 +70,7 @@ def cells(
     gap
         How far cells draw back from their faces, as a part of their size, 0 to 0.9.
     opacity
-        Of the cells, 0 to 1.
+        Of the cells, 0 to 1; below 1 the atoms inside are seen.
     atoms
         Whether all atoms of the unit cell are drawn, as balls of a third of the covalent radius.
     symprec
@@ -102,24 +100,33 @@ def cells(
         if atoms:
             traces.append(_atom_trace(go, scene, orbit, members.tolist(), shown=not drawn))
     traces += _unit_cell_traces(go, cell.lattice)
-    hidden = {"visible": False, "showspikes": False}
     return new_figure(
         traces,
         f"{cell.formula}, {orbits.symbol} ({orbits.space_group})",
-        scene={
-            "xaxis": hidden,
-            "yaxis": hidden,
-            "zaxis": hidden,
-            "aspectmode": "data",
-            "camera": {
-                "projection": {"type": "orthographic"},
-                "eye": {"x": 0.75, "y": -1.75, "z": 0.9},
-                "center": {"x": 0, "y": 0, "z": 0},
-            },
-        },
+        scene=_view(traces),
         legend={"title": {"text": "orbit × sites"}, "itemsizing": "constant", "x": 1.0, "y": 0.95},
         margin={"l": 10, "r": 10, "t": 60, "b": 10},
     )
+
+
+def _view(traces: Sequence[Any]) -> dict[str, Any]:
+    """Axes that hold everything, at equal scales, seen from the front and above."""
+    points = np.concatenate([np.column_stack([trace.x, trace.y, trace.z]) for trace in traces])
+    low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
+    margin = 0.01 * float(np.linalg.norm(high - low))  # lines on the very border would be cut
+    low, high = low - margin, high + margin
+    size = (high - low) / float(np.linalg.norm(high - low)) * _ZOOM
+    hidden = {"visible": False, "showspikes": False}
+    ranges = np.column_stack([low, high]).tolist()
+    return {
+        **{f"{axis}axis": {**hidden, "range": span} for axis, span in zip("xyz", ranges, strict=True)},
+        "aspectmode": "manual",
+        "aspectratio": dict(zip("xyz", size.tolist(), strict=True)),
+        "camera": {
+            "projection": {"type": "orthographic"},
+            "eye": dict(zip("xyz", _EYE, strict=True)),
+        },
+    }
 
 
 def _chosen(sites: SiteChoice, orbits: Orbits, n_sites: int) -> list[int]:
@@ -177,13 +184,13 @@ def _cell_traces(
         faces = polyhedron(scene.tessellation, site)
         centre = _position(scene.cell, site)
         meshes.append(cell_mesh(faces, centre, size))
-        lines.append(cell_edges(faces, centre, size))
+        lines.append(cell_edges(faces, centre, size * _LIFT))
         texts += [_hover(scene, orbit, site)] * len(meshes[-1].vertices)
     ends = np.concatenate(lines)
     return [
         _mesh(
             go, joined(meshes), scene.colours[orbit], name=scene.labels[orbit], showlegend=True, opacity=opacity,
-            hovertext=texts, legendgroup=str(orbit), **_LIGHT,
+            hovertext=texts, legendgroup=str(orbit),
         ),
         go.Scatter3d(
             x=ends[:, 0], y=ends[:, 1], z=ends[:, 2], mode="lines", line={"color": INK, "width": 2.5},
@@ -213,8 +220,6 @@ def _atom_trace(go: Any, scene: _Scene, orbit: int, sites: list[int], *, shown: 
     return _mesh(
         go, mesh, scene.colours[orbit], name=scene.labels[orbit], showlegend=shown, legendgroup=str(orbit),
         hovertext=[_hover(scene, orbit, site) for site in sites for _ in range(per_ball)],
-        lighting={"ambient": 0.55, "diffuse": 0.7, "specular": 0.25, "roughness": 0.4},
-        lightposition=_LIGHT["lightposition"],
     )  # fmt: skip
 
 
@@ -228,7 +233,22 @@ def _radius(atomic_number: int) -> float:
 def _mesh(go: Any, mesh: Mesh, colour: str, **options: Any) -> Any:
     x, y, z = mesh.vertices.astype(np.float32).T
     i, j, k = mesh.triangles.astype(np.int32).T
-    return go.Mesh3d(x=x, y=y, z=z, i=i, j=j, k=k, color=colour, hoverinfo="text", **options)
+    return go.Mesh3d(
+        x=x, y=y, z=z, i=i, j=j, k=k, color=colour, facecolor=_shades(mesh, colour), hoverinfo="text",
+        **_FLAT, **options,
+    )  # fmt: skip
+
+
+def _shades(mesh: Mesh, colour: str) -> list[str]:
+    """Colour of every triangle under a light from the upper left."""
+    a, b, c = mesh.vertices[mesh.triangles].transpose(1, 0, 2)
+    normals = np.cross(b - a, c - a)
+    lengths = np.linalg.norm(normals, axis=1)
+    facing = normals @ _LIGHT / np.where(lengths > 0, lengths, 1.0) / float(np.linalg.norm(_LIGHT))
+    base = np.array(rgb(colour))
+    dimmed = base * (0.80 + 0.20 * facing[:, None])
+    lit = dimmed + 0.45 * np.maximum(facing, 0.0)[:, None] ** 2 * (255 - dimmed)
+    return ["#" + bytes(row).hex() for row in lit.round().astype(np.uint8)]
 
 
 def _unit_cell_traces(go: Any, lattice: FloatArray) -> list[Any]:

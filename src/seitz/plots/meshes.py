@@ -82,6 +82,8 @@ def _sphere(divisions: int) -> Mesh:
         for p, q in ((0, 1), (1, 2), (2, 0))
     ]
     triangles = points[triples[(np.array(near) < 2.1).all(axis=0)]]
+    inwards = np.linalg.det(triangles) < 0
+    triangles[inwards] = triangles[inwards][:, ::-1]
     for _ in range(divisions):
         a, b, c = triangles.transpose(1, 0, 2)
         ab, bc, ca = (a + b) / 2, (b + c) / 2, (c + a) / 2

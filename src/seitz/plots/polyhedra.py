@@ -54,16 +54,16 @@ def _face(k: int, normals: FloatArray, halves: FloatArray, size: float) -> Float
     first /= np.linalg.norm(first)
     second = np.cross(normal, first)
     square = np.array([first + second, second - first, -first - second, first - second])
-    corners = halves[k] * normal + size * square
+    corners: FloatArray = halves[k] * normal + size * square
     others = np.arange(len(normals)) != k
     while len(corners):
         above = np.where(others, (corners @ normals.T - halves).max(axis=0), -np.inf)
         cutter = int(above.argmax())
         if above[cutter] <= _INSIDE * size:
-            return corners
+            break
         corners = _cut(corners, corners @ normals[cutter] - halves[cutter], _INSIDE * size)
         others[cutter] = False
-    return np.empty((0, 3))
+    return corners
 
 
 def _cut(corners: FloatArray, above: FloatArray, tolerance: float) -> FloatArray:
@@ -75,7 +75,8 @@ def _cut(corners: FloatArray, above: FloatArray, tolerance: float) -> FloatArray
         share = np.where(crosses, above / (above - above_following), 0.0)[:, None]
     candidates = np.stack([corners, corners + share * (following - corners)], axis=1)
     chosen = np.stack([inside, crosses], axis=1)
-    return candidates[chosen]
+    kept: FloatArray = candidates[chosen]
+    return kept
 
 
 def _joined(polygons: list[FloatArray], tolerance: float) -> list[FloatArray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 from seitz._typing import FloatArray, IndexArray
 from seitz.errors import DescriptorError, OptionError
 
-from .style import BLUE, GREEN, GREY, VERMILION, new_figure, plotly, see_through, with_unit
+from .style import ABOVE, BLUE, GREY, INK, VERMILION, new_figure, plotly, see_through, with_unit
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -70,7 +71,7 @@ def convergence(alloy: RandomAlloy, *, criterion: float = 0.005) -> Figure:
         for k in shown.tolist()
         if alloy.names[k] != worst
     ]
-    title = f"Convergence of {alloy.id}"
+    title = f"Convergence of {_name(alloy)}"
     if worst:
         k = alloy.names.index(worst)
         legend = f"changed most at the end: {worst} ({alloy.largest_change[-1]:.2g} of its range)"
@@ -84,7 +85,7 @@ def convergence(alloy: RandomAlloy, *, criterion: float = 0.005) -> Figure:
             "range": [-_SHOWN_BANDS * criterion, _SHOWN_BANDS * criterion],
         },
         hovermode="closest",
-        legend={"x": 0.99, "y": 0.99, "xanchor": "right", "yanchor": "top"},
+        legend=ABOVE,
     )
     band = see_through(BLUE, 0.14)
     figure.add_hrect(y0=-criterion, y1=criterion, fillcolor=band, line_width=0, layer="below")
@@ -152,10 +153,10 @@ def evolution(alloy: RandomAlloy, quantity: FeatureOrFunction, *, label: str | N
     )  # fmt: skip
     return new_figure(
         traces,
-        f"{alloy.id}: ensemble and single expansions",
+        f"{_name(alloy)}: ensemble and single expansions",
         xaxis={"title": {"text": "sites in the ensemble"}, "rangemode": "tozero"},
         yaxis={"title": {"text": found.title}},
-        legend={"orientation": "h", "x": 0.5, "xanchor": "center", "y": 1.0, "yanchor": "bottom"},
+        legend=ABOVE,
     )
 
 
@@ -191,20 +192,24 @@ def distribution(alloy: RandomAlloy, quantity: FeatureOrFunction, *, label: str 
     lines = [
         go.Scatter(
             x=[value, value], y=[0, top], mode="lines", name=f"{name}: {value:.6g}",
-            line={"color": colour, "width": 3, "dash": dash}, hovertemplate="%{x:.6g}<extra></extra>",
+            line={"color": colour, "width": width, "dash": dash}, hovertemplate="%{x:.6g}<extra></extra>",
         )
-        for name, value, colour, dash in (
-            ("mean of the expansions", float(found.single.mean()), GREEN, "dot"),
-            ("whole ensemble", float(found.growing[-1]), VERMILION, "solid"),
+        for name, value, colour, width, dash in (
+            ("whole ensemble", float(found.growing[-1]), VERMILION, 4, "solid"),
+            ("mean of the expansions", float(found.single.mean()), INK, 2, "dot"),
         )
     ]  # fmt: skip
+    margin = 0.5 * float(edges[1] - edges[0])
     return new_figure(
         [bars, *lines],
-        f"{alloy.id}: {len(sites)} expansions of {sites[0]} sites",
-        xaxis={"title": {"text": found.title}},
+        f"{_name(alloy)}: {len(sites)} expansions of {sites[0]} sites",
+        xaxis={
+            "title": {"text": found.title},
+            "range": [float(edges[0]) - margin, float(edges[-1]) + margin],
+        },
         yaxis={"title": {"text": "number of expansions"}, "range": [0, top]},
         bargap=0,
-        legend={"orientation": "h", "x": 0.5, "xanchor": "center", "y": 1.0, "yanchor": "bottom"},
+        legend=ABOVE,
     )
 
 
@@ -222,6 +227,12 @@ def _sites(alloy: RandomAlloy) -> IndexArray:
             f'{alloy.id} is exact and has no expansions to draw: compute it with mode="sampled"'
         )
     return np.arange(1, len(alloy.history) + 1) * (alloy.n_sites // len(alloy.history))
+
+
+def _name(alloy: RandomAlloy) -> str:
+    """Composition with three digits, and lattice."""
+    formula = re.sub(r"\d+\.\d+", lambda amount: f"{float(amount[0]):.3g}", alloy.target.formula)
+    return f"{formula} on {alloy.lattice}"
 
 
 def _evaluated(alloy: RandomAlloy, quantity: FeatureOrFunction, label: str | None) -> _Quantity:

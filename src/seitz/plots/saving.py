@@ -60,8 +60,8 @@ def save(
     figure
         Any plotly figure.
     path
-        ``.html``: interactive, opens without a network (about 5 MB). ``.svg`` and ``.png``: pictures; they need kaleido and
-        Chrome or Chromium.
+        ``.html``: interactive, opens without a network (about 5 MB). ``.svg`` and ``.png``: pictures, for which
+        kaleido starts a Chrome or Chromium that is installed.
     width, height
         Size of a picture in pixels; that of the figure's layout, or 900 × 600.
     scale

@@ -16,7 +16,11 @@ REQUIREMENT = "seitz[plot]"
 #: Okabe and Ito's colours, without their black.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
 SKY, VERMILION, YELLOW = "#56B4E9", "#D55E00", "#F0E442"
+_SCALE = ("#440154", "#3B528B", "#21918C", "#5EC962", "#FDE725")  # Viridis
 PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW)
+
+#: Place of a legend between title and picture.
+ABOVE = {"orientation": "h", "x": 0.5, "xanchor": "center", "y": 1.01, "yanchor": "bottom"}
 
 INK, GREY, GRID = "#222222", "#767676", "#E6E6E6"
 FONT = "Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif"
@@ -31,14 +35,27 @@ def colours(n: int) -> list[str]:
     """As many colours as wanted; beyond the palette, steps of a scale that darkens evenly."""
     if n <= len(PALETTE):
         return list(PALETTE[:n])
-    sample = load_optional("plotly.colors", REQUIREMENT).sample_colorscale
-    return list(sample("Viridis", [k / (n - 1) for k in range(n)]))
+    steps = [k * (len(_SCALE) - 1) / (n - 1) for k in range(n)]
+    return [
+        _mixed(_SCALE[int(step)], _SCALE[min(int(step) + 1, len(_SCALE) - 1)], step % 1) for step in steps
+    ]
+
+
+def _mixed(first: str, second: str, share: float) -> str:
+    pairs = zip(rgb(first), rgb(second), strict=True)
+    return "#" + bytes(round((1 - share) * a + share * b) for a, b in pairs).hex()
 
 
 def see_through(colour: str, opacity: float) -> str:
     """A colour given as ``#rrggbb`` with an opacity."""
-    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+    red, green, blue = rgb(colour)
     return f"rgba({red},{green},{blue},{opacity:g})"
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """A colour given as ``#rrggbb``, as three numbers up to 255."""
+    red, green, blue = bytes.fromhex(colour[1:])
+    return red, green, blue
 
 
 def with_unit(quantity: str, unit: str) -> str:
@@ -64,7 +81,7 @@ def new_figure(traces: Sequence[Any], title: str, **layout: Any) -> Figure:
             "xaxis": axis,
             "yaxis": axis,
             "hoverlabel": {"font": {"family": FONT, "size": 13}, "namelength": -1},
-            "legend": {"bgcolor": "rgba(255,255,255,0.8)", "borderwidth": 0},
+            "legend": {"bgcolor": "rgba(255,255,255,0)", "borderwidth": 0},
             "margin": {"l": 80, "r": 30, "t": 70, "b": 70},
         }
     )

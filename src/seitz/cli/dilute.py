@@ -1,0 +1,174 @@
+"""``seitz dilute``: every solute on every orbit of a host, or structures that are variants of it."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from seitz.descriptors import Walk
+from seitz.descriptors import descriptor as find_descriptor
+from seitz.elements import MAX_Z, SYMBOLS
+from seitz.missing import MissingPolicy
+
+from .console import Debug, Json, UsageError, console, print_json
+from .tables import Output, Picture, check_output, check_picture
+
+if TYPE_CHECKING:
+    from seitz.cell import Cell
+    from seitz.table import FeatureTable
+
+_MULTIPLES = re.compile(r"(\d+)[x×,](\d+)[x×,](\d+)")
+_MOST_SITES = 1_000_000
+
+
+def dilute(
+    host: Annotated[
+        str,
+        typer.Argument(
+            help="The perfect structure: a file, or a prototype ('seitz prototypes').", show_default=False
+        ),
+    ],
+    output: Output = None,
+    solutes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ELEMENTS", help="Solutes, as Al,Cr,Ni; 'all' takes every element.", show_default=False
+        ),
+    ] = None,
+    vacancies: Annotated[bool, typer.Option("--vacancies", help="A vacancy on every orbit, too.")] = False,
+    structures: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--structures",
+            metavar="PATH",
+            help="Variants of the host, whose defects are found: files, folders or patterns; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    supercell: Annotated[
+        str, typer.Option(metavar="NxNxN", help="Repeat the host along its axes first.")
+    ] = "1x1x1",
+    descriptor: Annotated[
+        str, typer.Option(metavar="NAME", help="Which features; 'seitz descriptors' lists them.")
+    ] = "ks2022",
+    walk: Annotated[
+        Walk | None,
+        typer.Option(help="Walks of --descriptor ward2017.", show_default="self_avoiding"),
+    ] = None,
+    missing: Annotated[
+        MissingPolicy, typer.Option(help="Elements that lack a property: read 0, leave NaN, or refuse.")
+    ] = "zero",
+    threads: Annotated[
+        int | None,
+        typer.Option("--threads", "-j", min=1, help="Processors to use.", show_default="all there are"),
+    ] = None,
+    plot: Picture = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Feature vectors of a host with defects, computed from what each of them changes.
+
+    Rows are named after the change and the first site of the orbit, as Al@0 and vacancy@0.
+
+    --plot draws the Wigner-Seitz cells of the host's unique sites.
+
+    Exit code: 0 all went well, 1 a structure failed, 2 the command line was wrong.
+    """
+    from seitz.defects import featurize_dilute, host_plan
+    from seitz.io import read_structures
+    from seitz.table import concatenate
+
+    check_output(output)
+    if plot is not None:
+        check_picture(plot)
+    elements = _elements(solutes)
+    if not elements and not vacancies and not structures and plot is None:
+        raise UsageError(
+            "give --solutes, --vacancies or --structures: without them nothing differs from the host"
+        )
+    cell = _host(host, supercell)
+    started = time.perf_counter()
+    plan = host_plan(cell, n_threads=threads)
+    chosen = find_descriptor(descriptor, walk)
+    tables: list[FeatureTable] = []
+    if elements:
+        tables.append(plan.all_substitutions(elements, descriptor=chosen, missing=missing, n_threads=threads))
+    if vacancies:
+        sets = [{site: None} for site in plan.orbits.representatives.tolist()]
+        tables.append(plan.featurize(sets, descriptor=chosen, missing=missing, n_threads=threads))
+    if structures:
+        records = read_structures(structures)
+        tables.append(
+            featurize_dilute(
+                records, host=plan, descriptor=chosen, missing=missing, on_error="record", n_threads=threads
+            )
+        )
+    seconds = time.perf_counter() - started
+    if plot is not None:
+        from seitz import plots
+
+        plots.save(plots.cells(cell), plot)
+    if not tables:
+        return 0
+    table = concatenate(tables)
+    if output is not None:
+        table.write(output)
+    _report(table, cell, seconds, str(output) if output else None, as_json=as_json)
+    return 1 if table.failures else 0
+
+
+def _elements(solutes: str | None) -> list[str]:
+    if solutes is None:
+        return []
+    if solutes.strip().lower() == "all":
+        return list(SYMBOLS[1 : MAX_Z + 1])
+    found = [word for word in re.split(r"[,\s]+", solutes) if word]
+    wrong = [word for word in found if word not in SYMBOLS[1:]]
+    if wrong or not found:
+        raise UsageError(
+            f"--solutes {solutes}: {wrong[0] if wrong else 'nothing'} is no element; give e.g. Al,Cr,Ni"
+        )
+    return found
+
+
+def _host(host: str, supercell: str) -> Cell:
+    from seitz.adapters import as_cell
+    from seitz.prototypes import is_prototype, prototype
+
+    match = _MULTIPLES.fullmatch(supercell.strip().lower())
+    multiples = tuple(map(int, match.groups())) if match else ()
+    if not multiples or 0 in multiples:
+        raise UsageError(f"--supercell {supercell}: give three positive numbers, as 3x3x3")
+    cell = prototype(host).cell if is_prototype(host) else as_cell(host)
+    if len(cell) * multiples[0] * multiples[1] * multiples[2] > _MOST_SITES:
+        raise UsageError(f"--supercell {supercell}: more than {_MOST_SITES:,} sites")
+    return cell.supercell(multiples)
+
+
+def _report(table: FeatureTable, cell: Cell, seconds: float, output: str | None, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "output": output,
+                "host": cell.formula,
+                "host_sites": len(cell),
+                "vectors": len(table),
+                "failures": [{"id": f.id, "error": f.error, "message": f.message} for f in table.failures],
+                "warnings": len(table.warnings),
+                "seconds": round(seconds, 4),
+            }
+        )
+        return
+    out = console()
+    failed = f"{len(table.failures)} failed" if table.failures else "none failed"
+    arrow = f" → {output}" if output else ""
+    out.print(
+        f"{len(table):,} variants of {cell.formula} ({len(cell)} sites), {failed}, {1e3 * seconds:.1f} ms{arrow}",
+        markup=False,
+        soft_wrap=True,
+    )
+    for failure in table.failures[:20]:
+        out.print(f"  {failure.source or failure.id}: {failure.message}", markup=False, soft_wrap=True)

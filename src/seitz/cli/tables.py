@@ -1,0 +1,49 @@
+"""Outputs of commands that write one table, and perhaps a picture."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import UsageError
+
+_TABLES = (".parquet", ".csv", ".npz", ".jsonl", ".csv.gz", ".csv.zst", ".jsonl.gz", ".jsonl.zst")
+_PICTURES = (".html", ".png", ".svg")
+
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Table to write: .parquet, .csv, .npz or .jsonl; .csv and .jsonl also with .gz or .zst.",
+        show_default=False,
+    ),
+]
+Picture = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Picture to draw: .html, .png or .svg.", show_default=False),
+]
+
+
+def check_output(path: Path | None) -> None:
+    """Refuse a table that could not be written, before any work is done."""
+    if path is not None:
+        _check(path, _TABLES, "-o")
+
+
+def check_picture(path: Path) -> None:
+    """Refuse a picture that could not be drawn, before any work is done."""
+    _check(path, _PICTURES, "--plot")
+
+
+def _check(path: Path, suffixes: tuple[str, ...], option: str) -> None:
+    if not path.name.lower().endswith(suffixes) or path.name.lower() in suffixes:
+        raise UsageError(f"{path}: the name must end in {', '.join(suffixes)}")
+    if not os.path.isdir(path.parent):  # noqa: PTH112  # unlike Path, it never raises
+        raise UsageError(f"{path.parent}: no such folder: create it first, or choose another {option}")
+    if os.path.isdir(path):  # noqa: PTH112
+        raise UsageError(f"{path}: is a folder: give the name of a file in it")
