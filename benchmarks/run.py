@@ -21,6 +21,7 @@ import memory
 import published
 import scaling
 import threads
+import variants
 from measure import HERE, ROOT, machine
 from options import Options
 from report import Row, Skipped, header, line, write_json
@@ -31,6 +32,7 @@ CASES: dict[str, Callable[[Options], Iterable[Row | Skipped]]] = {
     "batch": batch.run,
     "decorations": batch.run_decorations,
     "command": command.run,
+    "variants": variants.run,
     "threads": threads.run,
     "import": import_time.run,
     "scaling": scaling.run,

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "batch.hpp"
+#include "ensemble.hpp"
 #include "host.hpp"
 #include "parallel.hpp"
 #include "random_alloy.hpp"
@@ -214,19 +215,23 @@ auto environment_rows(const FaceArrays& arrays, const Ints& species, const Table
   return owned(std::move(rows), {n, width});
 }
 
+// Blocks of a growing sample from `first` on, and those that leave one group of samples out at a time.
 auto ensemble_blocks(const FaceArrays& arrays, const In<std::int32_t, nb::ndim<2>>& species, const TableArrays& table,
-                     std::size_t first, std::size_t n_threads) {
+                     std::size_t first, std::size_t n_groups, std::size_t n_threads) {
   const seitz::FaceView faces = face_view(arrays);
   const seitz::SpeciesTable properties = species_table(table);
-  require(species.shape(1) == faces.n_sites && species.shape(0) > first, "one species per site and sample is needed");
-  require_species(species.data(), species.size(), properties);
   const std::size_t n = species.shape(0), width = seitz::block_size(properties.n_properties);
-  std::vector<double> blocks((n - first) * width);
+  require(species.shape(1) == faces.n_sites && n > 0 && first <= n, "one species per site and sample is needed");
+  require(n_groups == 0 || (n_groups > 1 && n_groups <= n), "groups must leave some samples");
+  require_species(species.data(), species.size(), properties);
+  std::vector<double> blocks((n - first) * width), groups(n_groups * width);
   {
     const nb::gil_scoped_release unlocked;
-    seitz::ensemble_blocks(faces, properties, species.data(), n, first, n_threads, blocks.data());
+    const seitz::Ensemble ensemble(faces, properties, species.data(), n, n_threads);
+    ensemble.growing(properties, first, n_threads, blocks.data());
+    ensemble.leaving_out(properties, n_groups, n_threads, groups.data());
   }
-  return owned(std::move(blocks), {n - first, width});
+  return std::make_pair(owned(std::move(blocks), {n - first, width}), owned(std::move(groups), {n_groups, width}));
 }
 
 // Block of the infinite alloy without its geometry. Sublattices: multiplicities, fractions by species, and the faces
@@ -296,7 +301,8 @@ NB_MODULE(_core, m) {
       .def_prop_ro("n_classes", &seitz::Host::n_classes)
       .def("blocks", &host_blocks, "offsets"_a.noconvert(), "sites"_a.noconvert(), "species"_a.noconvert(),
            "moved"_a.noconvert(), "positions"_a.noconvert(), "table"_a, "n_threads"_a);
-  m.def("ensemble_blocks", &ensemble_blocks, "faces"_a, "species"_a.noconvert(), "table"_a, "first"_a, "n_threads"_a);
+  m.def("ensemble_blocks", &ensemble_blocks, "faces"_a, "species"_a.noconvert(), "table"_a, "first"_a, "n_groups"_a,
+        "n_threads"_a);
   m.def("random_block", &random_block, "sublattices"_a, "species"_a.noconvert(), "table"_a, "n_sites"_a, "max_values"_a,
         "n_threads"_a);
   m.def("environment_rows", &environment_rows, "faces"_a, "species"_a.noconvert(), "table"_a);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "decorations.hpp"
 #include "parallel.hpp"
 
 namespace seitz {
@@ -219,85 +218,6 @@ void random_differences(const RandomLattice& lattice, const SpeciesTable& table,
     five[2] = lowest;
     five[3] = highest;
     five[4] = highest - lowest;
-  });
-}
-
-void ensemble_blocks(const FaceView& faces, const SpeciesTable& table, const std::int32_t* species,
-                     std::size_t n_samples, std::size_t first, std::size_t n_threads, double* blocks) {
-  const std::size_t n = faces.n_sites, width = table.n_properties, block_width = block_size(width);
-  // Rows of every sample.
-  std::vector<double> weights(faces.begin(n)), geometry(n * kGeometryColumns), rows(n_samples * n * width);
-  for (std::size_t i = 0; i < n; ++i) {
-    const std::size_t face = faces.begin(i);
-    geometry_row(faces.areas + face, faces.distances + face, faces.n_faces(i), geometry.data() + i * kGeometryColumns,
-                 weights.data() + face);
-  }
-  Moments moments;
-  moments.compute(geometry.data(), nullptr, n, kGeometryColumns);
-  std::array<double, kGeometryNumbers> shared{};
-  write_geometry(moments, faces.volume, shared.data());
-  parallel_for(n_samples, n_threads, [&](std::size_t k, std::size_t) {
-    Decoration decoration;
-    decoration.assign(table, species + k * n, n);
-    std::vector<double> share(decoration.n_species(), 0.0);
-    for (std::size_t i = 0; i < n; ++i) {
-      const std::size_t face = faces.begin(i);
-      difference_row(table, decoration, i, faces.neighbours + face, weights.data() + face, faces.n_faces(i),
-                     share.data(), rows.data() + (k * n + i) * width);
-    }
-  });
-  // Sums, extremes and counts up to every sample, one after the other; then deviations, each by itself.
-  std::vector<std::size_t> kinds;
-  std::vector<std::int64_t> number_of(table.n_species, -1);
-  for (std::size_t i = 0; i < n_samples * n; ++i) {
-    const auto s = static_cast<std::size_t>(species[i]);
-    if (number_of[s] >= 0) continue;
-    number_of[s] = static_cast<std::int64_t>(kinds.size());
-    kinds.push_back(s);
-  }
-  std::vector<double> counts(n_samples * kinds.size(), 0.0), running(kinds.size(), 0.0);
-  std::vector<double> sum(width, 0.0), lowest(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(width)),
-      highest(lowest);
-  for (std::size_t k = 0; k < n_samples; ++k) {
-    for (std::size_t i = 0; i < n; ++i) {
-      running[static_cast<std::size_t>(number_of[static_cast<std::size_t>(species[k * n + i])])] += 1.0;
-      const double* row = rows.data() + (k * n + i) * width;
-      for (std::size_t c = 0; c < width; ++c) {
-        sum[c] += row[c];
-        lowest[c] = std::min(lowest[c], row[c]);
-        highest[c] = std::max(highest[c], row[c]);
-      }
-    }
-    std::copy(running.begin(), running.end(), counts.begin() + static_cast<std::ptrdiff_t>(k * kinds.size()));
-    if (k < first) continue;
-    const Block block(blocks + (k - first) * block_width, width);
-    for (std::size_t c = 0; c < width; ++c) {
-      double* five = block.differences + kDifferenceNumbers * c;
-      five[0] = sum[c] / static_cast<double>((k + 1) * n);
-      five[2] = lowest[c];
-      five[3] = highest[c];
-      five[4] = highest[c] - lowest[c];
-    }
-  }
-  parallel_for(n_samples - first, n_threads, [&](std::size_t row, std::size_t) {
-    const std::size_t k = first + row;
-    const Block block(blocks + row * block_width, width);
-    std::copy(shared.begin(), shared.end(), block.geometry);
-    block.leave_out_order();
-    std::vector<double> mean(width), deviation(width, 0.0);
-    for (std::size_t c = 0; c < width; ++c) mean[c] = block.differences[kDifferenceNumbers * c];
-    for (std::size_t i = 0; i < (k + 1) * n; ++i) {
-      const double* row = rows.data() + i * width;
-      for (std::size_t c = 0; c < width; ++c) deviation[c] += std::fabs(row[c] - mean[c]);
-    }
-    for (std::size_t c = 0; c < width; ++c) {
-      block.differences[kDifferenceNumbers * c + 1] = deviation[c] / static_cast<double>((k + 1) * n);
-    }
-    const auto amounts = counts.begin() + static_cast<std::ptrdiff_t>(k * kinds.size());
-    Decoration decoration;
-    decoration.assign_counts(kinds, {amounts, amounts + static_cast<std::ptrdiff_t>(kinds.size())});
-    Composition composition;
-    composition.write(table, decoration, block);
   });
 }
 

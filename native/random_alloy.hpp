@@ -1,4 +1,4 @@
-// Random solid solutions on a lattice: the neighbour differences of an infinite one, and of a growing sample.
+// Random solid solutions on a lattice: the neighbour differences of an infinite one.
 #pragma once
 
 #include <cstddef>
@@ -51,12 +51,6 @@ struct RandomLattice {
 // independent sites, in place of the limits.
 void random_differences(const RandomLattice& lattice, const SpeciesTable& table, double n_sites, std::size_t max_values,
                         std::size_t n_threads, double* differences);
-
-// Statistics of ever more rows: block k is that of the rows of samples 0 .. k together, for k from `first` on. Samples
-// are decorations (n_samples, n_sites) of one tessellation; blocks are (n_samples - first, block_size) with the
-// geometry of that tessellation.
-void ensemble_blocks(const FaceView& faces, const SpeciesTable& table, const std::int32_t* species,
-                     std::size_t n_samples, std::size_t first, std::size_t n_threads, double* blocks);
 
 // The parts of a block that depend on amounts alone.
 void composition_block(const SpeciesTable& table, const std::vector<std::size_t>& species,

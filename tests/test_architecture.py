@@ -94,6 +94,7 @@ def test_importing_loads_numpy_and_the_core_only():
         "pandas",
         "scipy",
         "spglib",
+        "plotly",
         "pymatgen",
         "yaml",
     }

@@ -268,7 +268,7 @@ def test_a_function_may_not_change_the_alloy(alloy):
 def test_what_has_no_history_is_refused(exact):
     with pytest.raises(OptionError, match='mode="sampled"'):
         plots.convergence(exact)
-    with pytest.raises(OptionError, match="no result of seitz.featurize_random"):
+    with pytest.raises(OptionError, match=r"no result of seitz\.featurize_random"):
         plots.convergence("bcc")
 
 
@@ -346,7 +346,7 @@ def test_orbits_that_look_alike_are_numbered():
 
 def test_shared_sites_show_their_occupants():
     figure = plots.cells(Path(seitz.__file__).parent / "data" / "demo" / "CuZn_brass.cif")
-    assert [mesh.name for mesh in meshes(figure)[0]] == ["Cu0.7 Zn0.3 a × 4"] or "Zn" in figure.data[0].name
+    assert [mesh.name for mesh in meshes(figure)[0]] == ["Cu0.7 Zn0.3 a × 4"]
 
 
 def test_many_orbits_have_colours_of_their_own():
@@ -465,8 +465,6 @@ def test_a_browser_that_does_not_work_ends_in_time(tmp_path, simple, monkeypatch
 @pytest.mark.parametrize("missing", ["plotly", "kaleido"])
 def test_without_the_extra_the_error_names_it(tmp_path, simple, monkeypatch, missing):
     monkeypatch.setitem(sys.modules, missing, None)
-    for name in [name for name in sys.modules if name.startswith(f"{missing}.")]:
-        monkeypatch.delitem(sys.modules, name)
     with pytest.raises(MissingExtraError, match=r"pip install 'seitz\[plot\]'"):
         plots.save(simple, tmp_path / "figure.png")
     assert not list(tmp_path.iterdir())

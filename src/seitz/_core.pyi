@@ -36,8 +36,9 @@ def ensemble_blocks(
     species: IntArray,
     table: SpeciesTable,
     first: int,
+    n_groups: int,
     n_threads: int,
-) -> FloatArray: ...
+) -> tuple[FloatArray, FloatArray]: ...
 def random_block(
     sublattices: tuple[FloatArray, FloatArray, IndexArray, IntArray, FloatArray],
     species: IntArray,

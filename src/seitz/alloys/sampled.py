@@ -78,7 +78,9 @@ def sample(
         draws = rng.random((wanted, len(faces)))  # row by row, so that chunks of any size draw the same
         picked = (draws[:, :, None] >= thresholds[None]).sum(axis=2)
         species = np.concatenate([species, numbers[picked]])
-        blocks = _core.ensemble_blocks(faces._faces(), species, element_species(), len(history), n_threads)
+        blocks, _ = _core.ensemble_blocks(
+            faces._faces(), species, element_species(), len(history), 0, n_threads
+        )
         history = np.concatenate([history, blocks[:, descriptor.positions]])
         change = _changes(history, ranges)
         composition, rarest = _amounts(species, sublattices, fractions, numbers)
@@ -153,11 +155,8 @@ def _standard_error(
     groups = min(_GROUPS, n)
     if groups < 2:
         return np.full(len(descriptor), np.nan)
-    rows = []
-    for group in range(groups):
-        kept = species[np.arange(n) % groups != group]
-        block = _core.ensemble_blocks(faces._faces(), kept, element_species(), len(kept) - 1, n_threads)
-        rows.append(block[0, descriptor.positions])
-    spread = np.array(rows) - np.mean(rows, axis=0)
+    _, blocks = _core.ensemble_blocks(faces._faces(), species, element_species(), n, groups, n_threads)
+    rows = blocks[:, descriptor.positions]
+    spread = rows - rows.mean(axis=0)
     error: FloatArray = np.sqrt((groups - 1) / groups * (spread**2).sum(axis=0))
     return error

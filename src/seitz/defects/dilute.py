@@ -23,7 +23,7 @@ from seitz.table import FeatureTable, RowWarning
 
 from .changes import Change, Substitution
 from .host import HostPlan
-from .mapping import map_onto_host
+from .mapping import Matcher
 
 Key = tuple[bytes, bytes, bytes]
 
@@ -111,6 +111,7 @@ class _Finder:
     n_threads: int | None
     reference: Cell | None = None
     rescale: bool = False
+    matcher: Matcher | None = None
     plans: dict[Key, HostPlan] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -121,18 +122,19 @@ class _Finder:
             prototype = _prototype(self.host)
             self.rescale = prototype is not None
             self.reference = as_cell(self.host) if prototype is None else prototype
-        if self.reference is not None and not self.reference.is_ordered:
+        if self.reference is None:
+            return
+        if not self.reference.is_ordered:
             raise DefectError("the host has shared sites: order it first")
+        self.matcher = Matcher(self.reference, tolerance=self.tolerance, rescale=self.rescale)
 
     def variant(self, record: Record) -> _Variant:
         if record.cell is None:
             raise record.error or SeitzError("no structure")
-        if self.reference is None:
+        if self.matcher is None:
             host, changes = _pure(record.cell)
         else:
-            host, changes, _ = map_onto_host(
-                record.cell, self.reference, tolerance=self.tolerance, rescale=self.rescale
-            )
+            host, changes, _ = self.matcher.match(record.cell)
         plan = self.plans.get(_key(host))
         if plan is None:
             plan = self.plans[_key(host)] = HostPlan(host, self.n_threads)

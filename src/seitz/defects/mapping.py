@@ -8,12 +8,14 @@ relaxed. The host is laid into the structure's own lattice, so a strain is share
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from seitz._typing import FloatArray, IndexArray
+from seitz._typing import FloatArray, IndexArray, StructureLike
+from seitz.adapters import as_cell
 from seitz.cell import Cell
 from seitz.errors import DefectError, SymmetryError
 from seitz.symmetry import primitive_cell
@@ -25,6 +27,8 @@ _SAME_PLACE = 1e-9  # Å; beyond it an atom counts as moved, so that its cell is
 _STRAIN = 0.05  # largest misfit of lattice vectors, relative
 _SYMPREC = 1e-2  # Å, for the primitive cell of a host
 _REACH = 0.35  # of the host's shortest bond: how far an atom may have moved from its site
+_IDENTITY = np.eye(3, dtype=np.int64)
+_KEPT = 16  # expanded hosts
 _MOSTLY = 0.5  # share of the host's sites that must be found
 
 
@@ -39,12 +43,14 @@ class Mapping(NamedTuple):
 
 
 def map_onto_host(
-    structure: Cell, host: Cell, *, tolerance: float | None = None, rescale: bool = False
+    structure: StructureLike, host: StructureLike, *, tolerance: float | None = None, rescale: bool = False
 ) -> Mapping:
     """Describe a structure as a changed supercell of a host.
 
     Parameters
     ----------
+    structure, host
+        Anything :func:`seitz.as_cell` takes.
     tolerance
         How far an atom may be from its site, Å; by default 0.35 of the host's shortest distance of neighbours.
     rescale
@@ -55,44 +61,72 @@ def map_onto_host(
     DefectError
         The structure's lattice is no superlattice of the host's, or fewer than half of the host's sites are found.
     """
-    reach = tolerance
-    if reach is None:
-        reach = _REACH * float(tessellate(host).distances.min())
-    elif not np.isfinite(reach) or reach <= 0:
-        raise DefectError(f"tolerance={tolerance!r}: give a positive length in Å")
-    best: tuple[float, Mapping] | None = None
-    for reference in _descriptions(host):
-        for matrix in _superlattices(structure, reference, rescale):
-            n_cells = abs(round(float(np.linalg.det(matrix))))
-            scale = (structure.volume / (reference.volume * n_cells)) ** (1 / 3)
-            expanded = expand(reference, matrix, structure.lattice)
-            found = _best_shift(structure, expanded, reach * scale if tolerance is None else reach)
-            if best is None or found[0] > best[0]:
-                best = found
-            if best[0] >= _clear(structure):
-                return best[1]
-    if best is None:
-        raise DefectError(
-            "the lattice is no superlattice of the host's: no integer combination of the host's lattice vectors fits "
-            f"within {_STRAIN:.0%}; give a host of the same crystal"
-        )
-    _refuse_strangers(structure, best[1])
-    return best[1]
+    return Matcher(as_cell(host), tolerance=tolerance, rescale=rescale).match(as_cell(structure))
 
 
-def _descriptions(host: Cell) -> Iterator[Cell]:
-    """The host as it is given; then its primitive cell, whose lattice has more superlattices."""
-    yield host
-    try:
-        primitive = primitive_cell(host, symprec=_SYMPREC)
-    except SymmetryError:
-        return
-    if len(primitive) < len(host):
-        yield primitive
+class Matcher:
+    """A host to be found in many structures: what depends on the host alone is done once."""
+
+    def __init__(self, host: Cell, *, tolerance: float | None = None, rescale: bool = False) -> None:
+        if tolerance is not None and not 0 < tolerance < np.inf:
+            raise DefectError(f"tolerance={tolerance!r}: give a positive length in Å")
+        self._host, self._tolerance, self._rescale = host, tolerance, rescale
+        self._expanded: dict[tuple[int, bytes, bytes], Cell] = {}
+
+    @cached_property
+    def _reach(self) -> float:
+        if self._tolerance is not None:
+            return self._tolerance
+        return _REACH * float(tessellate(self._host).distances.min())
+
+    @cached_property
+    def _primitive(self) -> Cell | None:
+        """The primitive cell, whose lattice has more superlattices; None where the host is one."""
+        try:
+            primitive = primitive_cell(self._host, symprec=_SYMPREC)
+        except SymmetryError:
+            return None
+        return primitive if len(primitive) < len(self._host) else None
+
+    def match(self, structure: Cell) -> Mapping:
+        """The host and the changes that make up a structure; see :func:`map_onto_host`."""
+        best: tuple[float, Mapping] | None = None
+        for reference in self._descriptions():
+            for matrix in _superlattices(structure, reference, self._rescale):
+                n_cells = abs(round(float(np.linalg.det(matrix))))
+                scale = (structure.volume / (reference.volume * n_cells)) ** (1 / 3)
+                reach = self._reach * scale if self._tolerance is None else self._reach
+                found = _best_shift(structure, self._expand(reference, matrix, structure.lattice), reach)
+                if best is None or found[0] > best[0]:
+                    best = found
+                if best[0] >= _clear(structure):
+                    return best[1]
+        if best is None:
+            raise DefectError(
+                "the lattice is no superlattice of the host's: no integer combination of the host's lattice vectors "
+                f"fits within {_STRAIN:.0%}; give a host of the same crystal"
+            )
+        _refuse_strangers(structure, best[1])
+        return best[1]
+
+    def _descriptions(self) -> Iterator[Cell]:
+        yield self._host
+        if self._primitive is not None:
+            yield self._primitive
+
+    def _expand(self, reference: Cell, matrix: IndexArray, lattice: FloatArray) -> Cell:
+        key = (id(reference), matrix.tobytes(), lattice.tobytes())
+        if key not in self._expanded:
+            if len(self._expanded) == _KEPT:
+                self._expanded.clear()
+            self._expanded[key] = expand(reference, matrix, lattice)
+        return self._expanded[key]
 
 
 def expand(host: Cell, matrix: IndexArray, lattice: FloatArray) -> Cell:
     """Supercell of a host: lattice vectors ``matrix @ host.lattice``, then strained and turned into ``lattice``."""
+    if np.array_equal(matrix, _IDENTITY):
+        return host.replace(lattice=lattice)
     n_cells = abs(round(float(np.linalg.det(matrix))))
     corners = np.array(list(product((0, 1), repeat=3))) @ matrix
     low, high = corners.min(axis=0), corners.max(axis=0)
@@ -249,6 +283,11 @@ def nearest_sites(structure: Cell, host: Cell, reach: float) -> tuple[IndexArray
     Both share one lattice. Time grows linearly: host sites are sorted into boxes wider than the distance.
     """
     lattice = host.lattice
+    if len(structure) == len(host):  # most often the order of sites is the same
+        apart = structure.frac_coords - host.frac_coords
+        distances = np.linalg.norm((apart - np.round(apart)) @ lattice, axis=1)
+        if distances.max() <= 0.5 * reach:
+            return np.arange(len(host)), distances
     spacings = 1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0)  # of the lattice planes
     n_boxes = np.clip(np.floor(spacings / reach), 1, 64).astype(np.int64)
     atoms, points = structure.frac_coords % 1.0, host.frac_coords % 1.0

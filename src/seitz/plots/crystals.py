@@ -133,10 +133,10 @@ def _chosen(sites: SiteChoice, orbits: Orbits, n_sites: int) -> list[int]:
     """Checked site numbers, each once."""
     if sites is None:
         chosen: list[int] = orbits.representatives.tolist()
-    elif isinstance(sites, str):
-        if sites != "all":
-            raise OptionError(f"sites={sites!r}: give site numbers, or 'all'")
+    elif isinstance(sites, str) and sites == "all":
         chosen = list(range(n_sites))
+    elif isinstance(sites, str) or not hasattr(sites, "__iter__"):
+        raise OptionError(f"sites={sites!r}: give a list of site numbers, or 'all'")
     else:
         chosen = []
         for site in list(sites):

@@ -16,6 +16,7 @@ from typing import Any
 
 NO_BROWSER = 3
 TOO_SLOW = 4
+_CLOSING = 5.0  # s
 
 
 def main(picture: str, seconds: str) -> int:
@@ -37,13 +38,19 @@ def main(picture: str, seconds: str) -> int:
 
 
 async def _drawn(browser: Any, order: dict[str, Any], seconds: float) -> bytes:
+    limit = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds):
+        async with limit:
             await browser.open()
             data: bytes = await browser.calc_fig(order["figure"], opts=order["options"])
-            with contextlib.suppress(Exception):  # the picture is there
+        with contextlib.suppress(Exception):  # the picture is there
+            async with asyncio.timeout(_CLOSING):
                 await browser.close()
-            return data
+        return data
+    except Exception:
+        if limit.expired():  # kaleido takes the end of the time for the end of the browser
+            raise TimeoutError from None
+        raise
     finally:
         _end(getattr(browser, "subprocess", None))
 
@@ -63,7 +70,8 @@ if __name__ == "__main__":
     try:
         code = main(*sys.argv[1:])
     except Exception as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}\n".replace("\n", " "))
+        reason = error.args[0] if error.args else type(error).__name__
+        sys.stderr.write(" ".join(str(reason).split()))
         code = 1
     sys.stderr.flush()
     os._exit(code)  # threads that wait for a browser must not delay the end

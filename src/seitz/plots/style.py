@@ -28,6 +28,7 @@ FONT = "Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif"
 
 def plotly() -> ModuleType:
     """``plotly.graph_objects``; MissingExtraError without it."""
+    load_optional("plotly", REQUIREMENT)
     return load_optional("plotly.graph_objects", REQUIREMENT)
 
 
