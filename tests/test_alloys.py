@@ -381,6 +381,7 @@ def test_tables_of_compositions_are_read(tmp_path):
         {"seed": -1},
         {"seed": "a"},
         {"n_sites": 0},
+        {"n_sites": 100},
         {"missing": "x"},
         {"on_error": "x"},
         {"n_threads": 0},

@@ -54,7 +54,7 @@ def featurize(
         Name of the descriptor, see :func:`seitz.descriptors`.
     walk
         For Ward2017: ``"self_avoiding"`` (default) gives the values of Ward's own program, ``"no_reversal"`` those
-        that published models were trained on.
+        that published models are run with.
     symmetry
         ``"none"`` computes every site; ``"orbits"`` one site per crystallographic orbit, weighted by multiplicity
         (section 3 of Comput. Mater. Sci. 247, 113495). The kernel is so fast that the former is nearly always faster.

@@ -140,6 +140,8 @@ def featurize_random(
     if chosen.walk is not None:
         raise DescriptorError(f"{chosen.name} has features that walk over a finite structure: use ks2022")
     _positive("n_sites", 1 if n_sites is None else n_sites, whole=True)
+    if n_sites is not None and mode == "sampled":
+        raise OptionError("n_sites: a sample has the extremes of its own size; give it with mode='exact'")
     options = _Options(mode, chosen, criteria, n_sites, missing, _entropy(seed))
     threads = thread_count(n_threads)
     lattices = list(lattice) if _is_list(lattice) else [lattice]

@@ -165,8 +165,9 @@ def _report(table: FeatureTable, cell: Cell, seconds: float, output: str | None,
     out = console()
     failed = f"{len(table.failures)} failed" if table.failures else "none failed"
     arrow = f" → {output}" if output else ""
+    variants = "variant" if len(table) == 1 else "variants"
     out.print(
-        f"{len(table):,} variants of {cell.formula} ({len(cell)} sites), {failed}, {1e3 * seconds:.1f} ms{arrow}",
+        f"{len(table):,} {variants} of {cell.formula} ({len(cell)} sites), {failed}, {1e3 * seconds:.1f} ms{arrow}",
         markup=False,
         soft_wrap=True,
     )

@@ -68,7 +68,7 @@ def featurize(
     walk: Annotated[
         Walk | None,
         typer.Option(
-            help="Walks of --descriptor ward2017: as in Ward's program, or as published models were trained.",
+            help="Walks of --descriptor ward2017: as in Ward's program, or as published models are run with.",
             show_default="self_avoiding",
         ),
     ] = None,

@@ -83,6 +83,8 @@ def random(
     from seitz.alloys import featurize_random
 
     check_output(output)
+    if n_sites is not None and not exact:
+        raise UsageError("--n-sites: a sample has the extremes of its own size; give it with --exact")
     asked = _compositions(compositions)
     if plot is not None:
         check_picture(plot)
@@ -150,6 +152,7 @@ def _write(result: RandomAlloys, output: Path) -> None:
 
     table = result.table
     table.write(output)
+    _errors_path(output).unlink(missing_ok=True)  # of an earlier run
     if any(alloy is not None and alloy.mode == "sampled" for alloy in result):
         blank = np.full(len(result.descriptor), np.nan)
         errors = np.array([blank if alloy is None else alloy.standard_error for alloy in result])
@@ -190,7 +193,9 @@ def _report(result: RandomAlloys, output: Path | None, *, as_json: bool) -> None
     out = console(whole_tables=True)
     out.print(_table(result, reasons))
     if output is not None:
-        out.print(f"{len(result)} vectors → {output}", markup=False, soft_wrap=True)
+        out.print(
+            f"{len(result)} vector{'' if len(result) == 1 else 's'} → {output}", markup=False, soft_wrap=True
+        )
 
 
 def _table(result: RandomAlloys, reasons: dict[int, str]) -> Table:

@@ -230,4 +230,4 @@ def _described(change: Change) -> str:
     place = ",".join(f"{value:.4g}" for value in change.frac_coords)
     if isinstance(change, Interstitial):
         return f"{symbol}@({place})"
-    return f"{symbol}{change.site}@({place})"
+    return f"{symbol or 'site'}{change.site}@({place})"

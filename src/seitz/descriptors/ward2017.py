@@ -13,8 +13,8 @@ def ward2017(walk: Walk = "self_avoiding") -> Descriptor:
     Parameters
     ----------
     walk
-        ``"self_avoiding"``: the values of Ward's own program. ``"no_reversal"``: those published models were trained
-        on. They differ in the third shell.
+        ``"self_avoiding"``: the values of Ward's own program. ``"no_reversal"``: those published models are run
+        with. They differ in the third shell.
     """
     by_name = {feature.name: feature for feature in block_features(walk)}
     order = [name for name in by_name if not name.startswith(("mean_WCMagnitude", "CanFormIonic"))]

@@ -20,7 +20,10 @@ TOLERANCE = 1e-8
 def environment_classes(
     structure: StructureLike, *, tolerance: float = TOLERANCE, labels: SiteLabels | None = None
 ) -> SiteClasses:
-    """Sites with equal local environments: the same species, and the same faces towards the same species.
+    """Sites with equal local environments: the same species, and as many faces of each kind.
+
+    A face's kind is the species behind it, its distance and its area. Where the faces stand is not compared, so these
+    are the classes of representations that do not know angles, such as those of this package, and not of SOAP.
 
     Sites of one orbit are always in one class; sites of different orbits may be, and sites of a supercell with a defect
     are wherever the defect is out of reach. Faces are compared as they are, not rounded, so that no two different
@@ -39,7 +42,7 @@ def environment_classes(
     Returns
     -------
     SiteClasses
-        For any function of the first shell: ``over_orbits(function, structure, classes=...)``.
+        For any function of species, distances and areas: ``over_orbits(function, structure, classes=...)``.
 
     Raises
     ------

@@ -43,8 +43,8 @@ def over_orbits(
         (n_sites,) what else the function depends on: without it, sites that differ only in magnetic moment, charge
         or a tag are one orbit. As for :func:`site_orbits`.
     classes
-        Groups of sites to use in place of orbits: for a function that sees the first shell only, those of
-        :func:`environment_classes` are fewer and need no symmetry.
+        Groups of sites to use in place of orbits: for a function of the first shell's species, distances and areas,
+        those of :func:`environment_classes` are fewer and need no symmetry.
 
     Returns
     -------
