@@ -31,13 +31,21 @@ Host::Host(const double* lattice, const double* frac_coords, const std::int32_t*
     for (std::size_t f = faces.begin(i); f < faces.begin(i + 1); ++f) surface += faces.areas[f];
     for (std::size_t f = faces.begin(i); f < faces.begin(i + 1); ++f) weights_[f] = faces.areas[f] / surface;
   }
-  group_rows();
+  group_rows(table);
 }
 
-void Host::group_rows() {
+void Host::group_rows(const SpeciesTable& table) {
   const std::size_t width = kGeometryColumns + n_properties_;
   std::vector<double> scale(width, 0.0);
   for (std::size_t k = 0; k < rows_.size(); ++k) scale[k % width] = std::max(scale[k % width], std::fabs(rows_[k]));
+  // What vanishes in a perfect crystal is rounding of the numbers it comes from: their size counts, not its own.
+  scale[kBondVariation] = 1.0;
+  for (const std::int32_t species : species_) {
+    const double* properties = table.of(static_cast<std::size_t>(species));
+    for (std::size_t j = 0; j < n_properties_; ++j) {
+      scale[kGeometryColumns + j] = std::max(scale[kGeometryColumns + j], std::fabs(properties[j]));
+    }
+  }
   const auto equal = [&](const double* a, const double* b) {
     for (std::size_t c = 0; c < width; ++c) {
       if (std::fabs(a[c] - b[c]) > kEqual * scale[c]) return false;

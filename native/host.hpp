@@ -59,7 +59,7 @@ class Host {
   void reach_neighbours(std::size_t host_site, Workspace& work) const;
   void take_host_row(std::size_t host_site, Workspace& work) const;
   void put_decoration(const SpeciesTable& table, Workspace& work) const;
-  void group_rows();
+  void group_rows(const SpeciesTable& table);
 
   std::size_t n_sites_, n_properties_;
   std::vector<double> lattice_, coords_;

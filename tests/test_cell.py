@@ -30,8 +30,8 @@ def test_a_cell_is_frozen_and_independent_of_its_input():
 
 def test_formula_amounts_and_volume_describe_the_content():
     cell = Cell(BOX, [[0, 0, 0], [0.5, 0.5, 0.5], [0, 0, 0.5]], [8, 26, 8])
-    assert (cell.formula, cell.amounts, cell.volume) == ("O2Fe", {8: 2.0, 26: 1.0}, pytest.approx(64.0))
-    assert "O2Fe" in repr(cell)
+    assert (cell.formula, cell.amounts, cell.volume) == ("FeO2", {8: 2.0, 26: 1.0}, pytest.approx(64.0))
+    assert "FeO2" in repr(cell)
 
 
 def test_cells_compare_by_value_and_have_no_hash():

@@ -25,6 +25,7 @@ from seitz import (
 from seitz.defects import map_onto_host
 from seitz.elements import atomic_number
 from seitz.errors import DefectError, ElementError, OverlapError, StructureError
+from seitz.symmetry import environment_classes, site_orbits
 from structures import (
     bcc,
     caesium_chloride,
@@ -270,7 +271,7 @@ def test_real_vacancies_and_their_parents(shared_records):
 
 def test_plans_are_picklable_and_name_their_rows():
     plan = pickle.loads(pickle.dumps(host_plan(sigma_phase())))
-    assert repr(plan) == "HostPlan(Cr12Fe18, 30 sites, 5 distinct environments)"
+    assert repr(plan) == "HostPlan(Cr12Fe18, 30 sites, 5 distinct rows)"
     table = plan.featurize([{0: "Al", 7: None}, [Interstitial([0.1, 0.2, 0.25], 6)], []])
     assert table.ids == ("Al@0+vacancy@7", "C@(0.1,0.2,0.25)", "host")
     assert_allclose(table.values[2], featurize(sigma_phase()).values[0], **LIMIT)
@@ -369,3 +370,19 @@ def test_wrong_hosts_are_named():
     with pytest.raises(DefectError, match="1 ids were given for 2 sets"):
         host_plan(bcc()).featurize([{0: "Al"}, {1: "Al"}], ids=["a"])
     assert isinstance(host_plan(bcc()), HostPlan)
+
+
+@pytest.mark.parametrize("unit", [fcc(), rocksalt(), hcp(), bcc()])
+def test_rounding_makes_no_environments(unit):
+    plan = host_plan(unit, supercell=(3, 3, 3))
+    assert plan.n_distinct_rows == 1  # Na and Cl differ, but their rows do not
+    assert len(environment_classes(plan.cell)) == len(plan.orbits)
+
+
+def test_orbits_of_a_supercell_are_those_of_its_unit():
+    plan, whole = (
+        host_plan(sigma_phase(), supercell=(1, 2, 1)),
+        site_orbits(sigma_phase().supercell((1, 2, 1))),
+    )
+    assert_array_equal(plan.orbits.labels, whole.labels)
+    assert plan.orbits.wyckoffs == whole.wyckoffs

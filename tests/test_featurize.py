@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from pymatgen.core import Lattice, Structure
 
 from seitz import Cell, errors, featurize, featurize_batches
+from seitz.errors import OptionError, ReadError
+from seitz.prototypes import prototype
 from seitz.symmetry import site_orbits
 from structures import bcc, fcc, perovskite, random_cell, rocksalt, sigma_phase
 
@@ -207,3 +210,35 @@ def test_paths_and_folders_are_read(tmp_path):
 def test_a_large_structure_uses_the_same_path():
     cell = random_cell(np.random.default_rng(1), 2500)
     assert np.isfinite(featurize([bcc(), cell, fcc()]).values).all()
+
+
+def test_names_are_those_given_or_of_the_series():
+    assert featurize([fcc(), fcc()], ids=["a", 7]).ids == ("a", "7")
+    series = pd.Series([fcc(), fcc()], index=["x", "y"])
+    assert featurize(series).ids == ("x", "y")
+    for wrong in (["a"], ["a", "b", "c"]):
+        with pytest.raises(OptionError, match="ids: there are"):
+            featurize([fcc(), fcc()], ids=wrong)
+
+
+def test_prototypes_are_structures_by_name():
+    expected = featurize(prototype("sigma").cell).values
+    for given in ("sigma", ["sigma"], prototype("sigma")):
+        assert_allclose(featurize(given).values, expected)
+    with pytest.raises(
+        ReadError, match="sgima: no such file, and no prototype is called 'sgima'; close to it: sigma"
+    ):
+        featurize("sgima")
+
+
+def test_atoms_too_close_together_are_warned_of():
+    crowded = Cell(np.eye(3) * 4, [[0, 0, 0], [0.2, 0, 0]], [26, 28])
+    for descriptor in ("ks2022", "ward2017"):
+        table = featurize([fcc(), crowded], descriptor=descriptor, n_threads=1)
+        assert [w.index for w in table.warnings] == [1]
+        assert (
+            "sites 0 and 1, Fe and Ni, are only 0.31 of the sum of their covalent radii apart"
+            in table.warnings[0].message
+        )
+    own_image = Cell(np.diag([1.0, 4, 4]), [[0, 0, 0]], [26])
+    assert "sites 0 and 0 (an image of it)" in featurize(own_image).warnings[0].message

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 import seitz
 from seitz.alloys.ranges import feature_ranges
 from seitz.errors import DescriptorError, MissingExtraError, OptionError, WriteError
-from structures import HIGH_SYMMETRY, cells, fluorite, random_cell, sigma_phase
+from seitz.plots.saving import fitted
+from structures import HIGH_SYMMETRY, cells, fluorite, hcp, random_cell, sigma_phase
 
 go = pytest.importorskip(
     "plotly.graph_objects", reason="figures are drawn with plotly: pip install 'seitz[plot]'"
@@ -373,6 +374,106 @@ def test_options_of_cells_outside_their_limits_are_named(options, message):
         plots.cells(HIGH_SYMMETRY["fcc"], **options)
 
 
+def box(a, b, c, sites=((0, 0, 0), (0.5, 0.5, 0.5))):
+    return seitz.Cell(np.diag([a, b, c]).astype(float), sites, [26, 13])
+
+
+AWKWARD = {
+    "needle along a": box(40, 3, 4),
+    "needle along b": box(3, 40, 4),
+    "needle along c": box(3, 4, 60),
+    "needle along [110]": seitz.Cell([[20, 20, 0], [-2, 2, 0], [0, 0, 3]], [[0, 0, 0]], [26]),
+    "needle towards the eye": seitz.Cell([[16, -36, 17], [3, 1, 0], [0, 0, 3]], [[0, 0, 0]], [26]),
+    "sheet across a": box(3, 30, 30),
+    "sheet across b": box(30, 3, 30),
+    "sheet across c": box(30, 30, 3),
+    "long hexagonal cell": hcp(ratio=4.5),
+    "slab": box(2.8, 2.8, 30, [(0, 0, 0.4), (0.5, 0.5, 0.47)]),
+    "oblique": seitz.Cell([[3, 0, 0], [13, 3, 0], [-9, 7, 3.5]], [[0, 0, 0], [0.5, 0.5, 0.5]], [26, 13]),
+    "a points down": seitz.Cell([[0, 0, -20], [3, 0, 0], [0, -3, 0]], [[0, 0, 0]], [26]),
+    "bcc": HIGH_SYMMETRY["bcc"],
+    "sigma": sigma_phase(),
+}
+
+
+def projected(scene, points):
+    """(n, 3) to the right, up and to the eye: parallel projection of plotly, whose frame is 2 units high."""
+    triple = lambda thing: np.array([getattr(thing, axis) for axis in "xyz"], float)  # noqa: E731
+    ranges = np.array([getattr(scene, f"{axis}axis").range for axis in "xyz"], float)
+    span = ranges[:, 1] - ranges[:, 0]
+    scales = triple(scene.aspectratio) / span
+    np.testing.assert_allclose(scales, scales[0], rtol=1e-9, err_msg="equal scales")
+    assert (points >= ranges[:, 0]).all(), "what is outside the axes is cut"
+    assert (points <= ranges[:, 1]).all()
+    eye = triple(scene.camera.eye)
+    right = np.array([-eye[1], eye[0], 0]) / np.hypot(eye[0], eye[1])
+    towards = eye / np.linalg.norm(eye)
+    return (points - ranges.mean(axis=1)) * scales @ np.array([right, np.cross(towards, right), towards]).T
+
+
+def everything(figure):
+    """(n, 3) corners of cells, atoms, unit cell, and the places of the letters."""
+    drawn = [np.column_stack([t.x, t.y, t.z]).astype(float) for t in figure.data]
+    drawn.append(np.array([[note.x, note.y, note.z] for note in figure.layout.scene.annotations]))
+    points = np.concatenate(drawn)
+    return points[np.isfinite(points).all(axis=1)]
+
+
+def check_frame(figure):
+    seen = projected(figure.layout.scene, everything(figure))
+    half = np.array([(900 - 20 - figure.layout.meta["seitz_legend"]) / (600 - 70), 1.0])
+    share = np.abs(seen[:, :2]).max(axis=0) / half
+    assert (share < 0.92).all(), "letters need the rest"
+    assert share.max() > 0.88, "the frame is used"
+    eye = figure.layout.scene.camera.eye
+    distance = np.linalg.norm([eye.x, eye.y, eye.z])
+    assert np.abs(seen).max() * 1.3 < distance < 5, "nothing is behind the eye"
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_cells_of_any_shape_are_in_the_frame_with_their_letters(name):
+    figure = plots.cells(AWKWARD[name])
+    check_frame(figure)
+    assert [note.text for note in figure.layout.scene.annotations] == ["<i>a</i>", "<i>b</i>", "<i>c</i>"]
+    check_frame(plots.cells(AWKWARD[name], sites=[0], gap=0.5, atoms=False))
+
+
+@settings(max_examples=15)
+@given(cells(max_sites=3))
+def test_random_cells_are_in_the_frame(cell):
+    check_frame(plots.cells(cell, sites="all"))
+
+
+@pytest.mark.parametrize("name", [name for name in AWKWARD if "needle" in name])
+def test_long_cells_are_seen_from_the_side(name):
+    cell = AWKWARD[name]
+    longest = cell.lattice[np.linalg.norm(cell.lattice, axis=1).argmax()]
+    scene = plots.cells(cell).layout.scene
+    middle = np.array([np.mean(getattr(scene, f"{axis}axis").range) for axis in "xyz"])
+    right, up, towards = projected(scene, middle[None] + 1e-3 * longest)[0]
+    assert np.hypot(right, up) > 1.4 * abs(towards)
+
+
+def test_letters_stand_beyond_the_tips_and_tell_lengths():
+    cell = AWKWARD["oblique"]
+    for note, vector in zip(plots.cells(cell).layout.scene.annotations, cell.lattice, strict=True):
+        beyond = np.array([note.x, note.y, note.z]) - vector
+        np.testing.assert_allclose(np.cross(beyond, vector), 0, atol=1e-9)
+        assert beyond @ vector > 0
+        assert note.hovertext.endswith(f" = {np.linalg.norm(vector):.3f} Å")
+
+
+def test_narrow_pictures_show_a_crystal_smaller(simple):
+    figure = plots.cells(AWKWARD["needle along a"])
+    legend = figure.layout.meta["seitz_legend"]
+    half = (500 - 20 - legend) / (800 - 70)
+    narrow = go.Figure(fitted(figure, 500, 800))
+    seen = projected(narrow.layout.scene, everything(narrow))
+    assert 0.88 * half < np.abs(seen[:, 0]).max() < 0.92 * half
+    assert fitted(figure, 1800, 600)["layout"]["scene"] == fitted(figure, 900, 600)["layout"]["scene"]
+    assert fitted(simple, 100, 900) == fitted(simple, 900, 600)
+
+
 # --- files -------------------------------------------------------------------------------------------------------
 
 BROWSER = any(
@@ -404,6 +505,26 @@ def test_html_is_one_page_that_opens_offline_and_sends_nothing(tmp_path, simple)
     plots.save(simple, str(tmp_path / "figure.html"))
     assert (tmp_path / "figure.html").read_bytes() == first
     assert [p.name for p in tmp_path.iterdir()] == ["figure.html"]
+
+
+def test_html_can_leave_the_library_to_the_network(tmp_path, simple):
+    plots.save(simple, tmp_path / "figure.html", plotly_js="cdn")
+    page = (tmp_path / "figure.html").read_text(encoding="utf-8")
+    assert len(page) < 50_000
+    assert len(re.findall(r'<script[^>]*\ssrc="https://cdn\.plot\.ly/plotly-[\d.]+\.min\.js"', page)) == 1
+    with pytest.raises(OptionError, match="plotly_js='inline': give 'embed' or 'cdn'"):
+        plots.save(simple, tmp_path / "other.html", plotly_js="inline")
+    with pytest.raises(OptionError, match=r"plotly_js='cdn' is for \.html, not for \.png"):
+        plots.save(simple, tmp_path / "other.png", plotly_js="cdn")
+    assert [p.name for p in tmp_path.iterdir()] == ["figure.html"]
+
+
+def test_a_page_fits_a_crystal_to_its_window(tmp_path, simple):
+    for name, figure in (("crystal", plots.cells(HIGH_SYMMETRY["bcc"])), ("other", simple)):
+        plots.save(figure, tmp_path / f"{name}.html", plotly_js="cdn")
+        page = (tmp_path / f"{name}.html").read_text(encoding="utf-8")
+        assert ("Plotly.relayout(page" in page) == (name == "crystal")
+        assert "FRAME" not in page
 
 
 @pytest.mark.usefixtures("needs_browser")
@@ -465,7 +586,7 @@ def test_a_browser_that_does_not_work_ends_in_time(tmp_path, simple, monkeypatch
 @pytest.mark.parametrize("missing", ["plotly", "kaleido"])
 def test_without_the_extra_the_error_names_it(tmp_path, simple, monkeypatch, missing):
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'seitz\[plot\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install '?seitz\[plot\]"):
         plots.save(simple, tmp_path / "figure.png")
     assert not list(tmp_path.iterdir())
 

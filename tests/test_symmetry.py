@@ -217,7 +217,7 @@ def test_a_search_that_finds_nothing_is_a_symmetry_error():
 
 def test_without_spglib_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "spglib", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'seitz\[spglib\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install spglib"):
         site_orbits(fcc(), finder="spglib")
 
 

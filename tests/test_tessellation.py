@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 from seitz import Cell, tessellate
 from seitz.errors import DescriptorError, ElementError, MissingPropertyError, OptionError
@@ -92,8 +92,9 @@ def test_decorations_are_the_same_for_any_number_of_threads():
         ([26], "do not fit"),
         ([[26, 26, 26]], "do not fit"),
         (26, "do not fit"),
-        ([26.0, 28.0], "integers"),
-        ([["Fe", "Ni"]], "integers"),
+        ([26.5, 28.0], "26.5 is no integer"),
+        ([["Fe", "Xx"]], "'Xx' is no chemical element"),
+        ([[True, False]], "True is no integer"),
         ([[26, 26], [26, 0]], "decoration 1, site 1"),
         ([[26, 113]], "decoration 0, site 1"),
         ([[26, 2**40]], "decoration 0, site 1"),
@@ -133,3 +134,13 @@ def test_environments_give_one_row_per_site():
         environments["CN"]
     with pytest.raises(OptionError, match="one decoration"):
         tessellate(bcc()).environments([[26, 26], [26, 28]])
+
+
+def test_decorations_may_be_symbols_and_whole_floats():
+    tessellation = tessellate(bcc())
+    expected = tessellation.featurize([[26, 28], [13, 28]]).values
+    assert_array_equal(tessellation.featurize([["Fe", "Ni"], ["Al", "Ni"]]).values, expected)
+    assert_array_equal(tessellation.featurize([[26.0, 28.0], [13.0, 28.0]]).values, expected)
+    assert_array_equal(
+        tessellation.environments(["Fe", "Ni"]).values, tessellation.environments([26, 28]).values
+    )

@@ -21,4 +21,5 @@ def load_optional(module: str, requirement: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != module.partition(".")[0]:
             raise
-        raise MissingExtraError(f"{module} is needed here: pip install '{requirement}'") from error
+        package = module.partition(".")[0]
+        raise MissingExtraError(f"{package} is needed here: pip install {requirement}") from error

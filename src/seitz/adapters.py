@@ -8,14 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from ._typing import StructureLike
+from ._typing import PathLike, StructureLike
 from .cell import Cell, OccupancyPolicy, SiteSpecies, build_cell, matrix
 from .elements import atomic_number
-from .errors import ElementError, OccupancyError, OptionError, StructureError
+from .errors import ElementError, OccupancyError, OptionError, PrototypeError, ReadError, StructureError
 
 _NO_LATTICE = (
     "the Molecule has no lattice: put it in a box first, e.g. molecule.get_boxed_structure(20, 20, 20)"
 )
+
+
+_PATH_SIGNS = frozenset("./\\*?[:\0")
 
 
 def as_cell(structure: StructureLike, *, occupancy: OccupancyPolicy = "raise") -> Cell:
@@ -26,7 +29,8 @@ def as_cell(structure: StructureLike, *, occupancy: OccupancyPolicy = "raise") -
     structure
         A :class:`~seitz.Cell`, a pymatgen ``Structure``, ASE ``Atoms``, an OPTIMADE structure (resource, adapter or
         dict), a pymatgen dict, a plain dict with ``lattice``, ``frac_coords`` (or ``cart_coords``) and
-        ``atomic_numbers`` (or ``symbols``), or the path of a file that holds exactly one structure.
+        ``atomic_numbers`` (or ``symbols``), the path of a file that holds exactly one structure, or the name of a
+        prototype where there is no such file.
     occupancy
         ``"raise"`` refuses partially occupied sites; ``"average"`` averages the occupants' properties.
 
@@ -49,6 +53,9 @@ def as_cell(structure: StructureLike, *, occupancy: OccupancyPolicy = "raise") -
             return _rebuilt(structure)
         return structure
     if isinstance(structure, str | os.PathLike):
+        named = prototype_cell(structure)
+        if named is not None:
+            return named
         from .io import read_one
 
         return read_one(structure, occupancy=occupancy)
@@ -59,6 +66,8 @@ def as_cell(structure: StructureLike, *, occupancy: OccupancyPolicy = "raise") -
             f"a pandas {type(structure).__name__} is no structure: give the structures in its cells, or a row as "
             "row.to_dict()"
         )
+    if isinstance(getattr(structure, "cell", None), Cell):  # a prototype, or a plan
+        return as_cell(structure.cell, occupancy=occupancy)
     if hasattr(structure, "get_scaled_positions"):
         return _from_ase(structure, occupancy)
     if hasattr(structure, "frac_coords") and hasattr(structure, "lattice"):
@@ -72,6 +81,24 @@ def as_cell(structure: StructureLike, *, occupancy: OccupancyPolicy = "raise") -
         f"{type(structure).__name__!r} is no structure: give a Cell, a pymatgen Structure, ASE Atoms, an OPTIMADE "
         "structure, a dict or a path"
     )
+
+
+def prototype_cell(name: PathLike) -> Cell | None:
+    """The prototype of a bare name; None for anything that is or may be a path.
+
+    Raises
+    ------
+    ReadError
+        A bare name that is neither a file nor a prototype; the message lists similar ones.
+    """
+    if not isinstance(name, str) or not name or _PATH_SIGNS.intersection(name) or os.path.lexists(name):
+        return None
+    from .prototypes import prototype
+
+    try:
+        return prototype(name).cell
+    except PrototypeError as error:
+        raise ReadError(f"{name}: no such file, and {error}") from None
 
 
 def one_column(structures: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from ._typing import FloatArray, IntArray
-from .elements import MAX_Z, SYMBOLS, atomic_number
+from .elements import MAX_Z, SYMBOLS, atomic_number, electronegativity
 from .errors import ElementError, OccupancyError, OptionError, StructureError
 
 if TYPE_CHECKING:
@@ -135,10 +135,12 @@ class Cell:
 
     @property
     def formula(self) -> str:
-        """Chemical formula of the cell, elements by atomic number."""
+        """Chemical formula of the cell, the most electropositive element first."""
         return "".join(
             f"{SYMBOLS[z]}{'' if amount == 1 else format(amount, 'g')}"
-            for z, amount in sorted(self.amounts.items())
+            for z, amount in sorted(
+                self.amounts.items(), key=lambda item: (electronegativity(item[0]), item[0])
+            )
         )
 
     def supercell(self, multiples: Sequence[int]) -> Cell:
@@ -271,14 +273,14 @@ def _atomic_numbers(values: ArrayLike) -> IntArray:
     if type(values) not in _NEVER_MASKED and (masked := _masked(values, raw)).any():
         raise ElementError(f"site(s) {_rows(masked[:, None])} have a masked atomic number: give every number")
     if raw.dtype.kind not in "iu":
-        raw = _integers(raw, raw.tolist() if isinstance(values, np.ndarray) else list(values))  # type: ignore[arg-type]
+        raw = whole_numbers(raw, raw.tolist() if isinstance(values, np.ndarray) else list(values))  # type: ignore[arg-type]
     if raw.size and not 1 <= raw.min() <= raw.max() <= MAX_Z:
         site = int(np.flatnonzero((raw < 1) | (raw > MAX_Z))[0])
         raise ElementError(f"site {site} has atomic number {raw[site]}: there is data for 1 to {MAX_Z} only")
     return raw.astype(np.int32)
 
 
-def _integers(raw: np.ndarray, entries: Sequence[object]) -> np.ndarray:
+def whole_numbers(raw: np.ndarray, entries: Sequence[object]) -> np.ndarray:
     """(n_sites,) whole numbers behind floats, symbols or Python objects; ElementError for anything else."""
     if raw.dtype.kind == "f" and (np.trunc(raw) == raw).all():
         return raw

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import NamedTuple
 
@@ -71,6 +72,13 @@ def table() -> ElementTable:
     values.setflags(write=False)
     electronegativity.setflags(write=False)
     return ElementTable(tuple(header[first : last + 1]), values, electronegativity, tuple(states))
+
+
+def electronegativity(z: int) -> float:
+    """Pauling electronegativity of an element, infinite where it has none."""
+    elements = table()
+    value = float(elements.values[z, elements.names.index("Electronegativity")])
+    return math.inf if math.isnan(value) else value
 
 
 def atomic_number(label: str, where: str = "") -> int:

@@ -21,7 +21,7 @@ from .finders import SYMPREC, Finder
 from .missing import MissingPolicy
 from .table import FeatureTable
 
-load_optional("sklearn", "seitz[sklearn]")  # its error says what to install
+load_optional("sklearn", "scikit-learn")  # its error says what to install
 
 from sklearn.base import BaseEstimator, TransformerMixin  # noqa: E402
 from sklearn.utils.validation import check_is_fitted  # noqa: E402

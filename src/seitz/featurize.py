@@ -9,7 +9,7 @@ from typing import Any, get_args
 import numpy as np
 
 from ._typing import PathLike, StructureLike
-from .adapters import as_cell, one_column
+from .adapters import as_cell, one_column, prototype_cell
 from .batch import ErrorPolicy, Options, SymmetryPolicy, featurize_batch
 from .cell import Cell, OccupancyPolicy
 from .descriptors import Descriptor, Walk
@@ -39,6 +39,7 @@ def featurize(
     missing: MissingPolicy = "zero",
     occupancy: OccupancyPolicy = "raise",
     on_error: ErrorPolicy = "raise",
+    ids: Iterable[object] | None = None,
     n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> FeatureTable:
@@ -71,6 +72,8 @@ def featurize(
     on_error
         ``"raise"`` stops at the first structure that fails; ``"record"`` leaves its row NaN and lists it in
         ``table.failures``.
+    ids
+        One name per structure; by default the index of a pandas Series, an id from the data, or the position.
     n_threads
         Threads over structures; all processors by default. The result does not depend on it.
     progress
@@ -93,7 +96,11 @@ def featurize(
     >>> table.values.shape, round(float(table["mean_EffectiveCoordination"][0]), 4)
     ((1, 256), 11.9569)
     """
+    if ids is None and hasattr(structures, "index") and hasattr(structures, "iloc"):
+        ids = structures.index  # a pandas Series
     items, total = open_items(structures, occupancy)
+    if ids is not None:
+        items = _renamed(items, ids)
     tables = list(
         featurize_batches(
             items,
@@ -187,6 +194,9 @@ def _next_batch(items: Iterator[Record], batch_size: int) -> list[Record]:
 def open_items(structures: Any, occupancy: OccupancyPolicy) -> tuple[Iterator[Record], int | None]:
     """Structures as a stream of items, and their number where it is known."""
     if isinstance(structures, str | os.PathLike):
+        named = prototype_cell(structures)
+        if named is not None:
+            return iter([Record(os.fspath(structures), named)]), 1
         return _file_items([structures], occupancy), None
     if isinstance(structures, Cell | Mapping | Record) or _is_structure(structures):
         structures = [structures]
@@ -195,6 +205,18 @@ def open_items(structures: Any, occupancy: OccupancyPolicy) -> tuple[Iterator[Re
         structures = [structures]  # its error says what a structure is
     total = len(structures) if isinstance(structures, Sequence) else None
     return (_as_item(i, structure, occupancy) for i, structure in enumerate(structures)), total
+
+
+def _renamed(items: Iterator[Record], ids: Iterable[object]) -> Iterator[Record]:
+    """The same records under other names; OptionError where there are not as many of both."""
+    names = iter(ids)
+    for item in items:
+        try:
+            yield item._replace(id=str(next(names)))
+        except StopIteration:
+            raise OptionError("ids: there are fewer than structures") from None
+    if next(names, None) is not None:
+        raise OptionError("ids: there are more than structures")
 
 
 def _is_structure(thing: Any) -> bool:
@@ -215,6 +237,12 @@ def _as_item(index: int, structure: Any, occupancy: OccupancyPolicy) -> Record:
         return structure
     name = str(index)
     if isinstance(structure, str | os.PathLike):
+        try:
+            named = prototype_cell(structure)
+        except SeitzError as error:
+            return Record(os.fspath(structure), None, error, os.fspath(structure))
+        if named is not None:
+            return Record(os.fspath(structure), named)
         return _only_record(structure, occupancy)
     if isinstance(structure, Mapping):
         name = str(structure.get("id") or structure.get("material_id") or index)

@@ -12,7 +12,7 @@ import numpy as np
 from . import _core
 from ._typing import FloatArray, IndexArray, IntArray, StructureLike
 from .adapters import as_cell
-from .cell import Cell
+from .cell import Cell, whole_numbers
 from .descriptors import Descriptor, Walk
 from .descriptors import descriptor as find_descriptor
 from .elements import MAX_Z
@@ -227,7 +227,7 @@ def decorations(atomic_numbers: ArrayLike, n_sites: int) -> IntArray:
             f"decorations of shape {np.shape(atomic_numbers)} do not fit a tessellation of {n_sites} sites"
         )
     if raw.dtype.kind not in "iu":
-        raise ElementError(f"atomic numbers must be integers, not {raw.dtype}")
+        raw = whole_numbers(raw.ravel(), raw.ravel().tolist()).reshape(raw.shape)
     wrong = np.argwhere((raw < 1) | (raw > MAX_Z))
     if wrong.size:
         row, site = wrong[0].tolist()

@@ -74,7 +74,7 @@ def test_every_solute_on_every_orbit(seitz, tmp_path):
     target = tmp_path / "out.parquet"
     done = seitz("dilute", tmp_path / "POSCAR", "--solutes", "Al,Mo", "--vacancies", "-o", target)
     assert done.code == 0, done.err
-    assert "15 variants of Cr12Fe18 (30 sites), none failed" in done.out
+    assert "15 variants of Cr12Fe18 (30 sites, one is 3.33 at.%), none failed" in done.out
     table = read_table(target)
     plan = package.host_plan(sigma_phase())
     assert_allclose(table.values[:10], plan.all_substitutions(["Al", "Mo"]).values, rtol=1e-9, atol=1e-9)

@@ -58,7 +58,7 @@ def test_calcite_in_few_digits_has_its_full_space_group(cif):
     text = hexagonal(4.99, 17.06) + SYMBOL.format("R -3 c :H") + COLUMNS
     text += "Ca1 Ca 0.333 0.667 0.667\nC1 C 0.333 0.667 0.9167\nO1 O 0.5903 0.6667 0.9167\n"
     cell = cif(text)
-    assert cell.formula == "C6O18Ca6"
+    assert cell.formula == "Ca6C6O18"
     assert group(cell) == (167, 3)
     exact = cif(
         text.replace("0.333 0.667 0.667", "1/3 2/3 2/3")

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from seitz._typing import FloatArray, IndexArray, IntArray, StructureLike
-from seitz.adapters import as_cell
+from seitz.adapters import as_cell, prototype_cell
 from seitz.cell import Cell
-from seitz.errors import CompositionError
+from seitz.errors import CompositionError, OccupancyError
 from seitz.symmetry import environment_classes, site_orbits
 from seitz.tessellation import Tessellation, tessellate
 
@@ -150,13 +150,19 @@ def as_alloy_lattice(lattice: StructureLike | AlloyLattice) -> AlloyLattice:
     """
     if isinstance(lattice, AlloyLattice):
         return lattice
-    from seitz.prototypes import Prototype, is_prototype, prototype
+    from seitz.prototypes import Prototype, prototype
 
-    if isinstance(lattice, str) and (is_prototype(lattice) or not _looks_like_a_path(lattice)):
-        lattice = prototype(lattice)  # its error lists similar names
+    if isinstance(lattice, str) and prototype_cell(lattice) is not None:
+        lattice = prototype(lattice)
     if isinstance(lattice, Prototype):
         return AlloyLattice(lattice.name, lattice.cell, lattice.sublattices)
-    cell = as_cell(lattice, occupancy="raise")
+    try:
+        cell = as_cell(lattice)
+    except OccupancyError as error:
+        reason = str(error).partition("; ")[0].partition(". Pass")[0]
+        raise OccupancyError(
+            f"{reason}: a lattice for random alloys needs whole sites, whatever is on them"
+        ) from None
     orbits = site_orbits(cell)
     counts = dict(zip(orbits.representatives.tolist(), orbits.multiplicities.tolist(), strict=True))
     bases = {site: f"{counts[site]}{orbits.wyckoffs[site]}" for site in counts}
@@ -166,7 +172,3 @@ def as_alloy_lattice(lattice: StructureLike | AlloyLattice) -> AlloyLattice:
         names[site] = base if len(same) == 1 else f"{base}{same.index(site) + 1}"
     title = lattice if isinstance(lattice, str) else cell.formula
     return AlloyLattice(title, cell, tuple(names[label] for label in orbits.labels.tolist()))
-
-
-def _looks_like_a_path(text: str) -> bool:
-    return any(sign in text for sign in "./\\") or text.upper().startswith(("POSCAR", "CONTCAR"))

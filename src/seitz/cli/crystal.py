@@ -11,7 +11,7 @@ import numpy as np
 
 from seitz._typing import FloatArray
 from seitz.cell import Cell
-from seitz.elements import SYMBOLS
+from seitz.elements import SYMBOLS, electronegativity
 from seitz.elements import table as element_table
 from seitz.symmetry import site_orbits
 from seitz.tessellation import Tessellation, tessellate
@@ -113,9 +113,8 @@ def crystal_report(cell: Cell, *, symprec: float, every_site: bool = False) -> C
 
 def reduced_formula(cell: Cell) -> tuple[str, int]:
     """Formula unit with the most electropositive element first, and how many of them the cell holds."""
-    electronegativity = element_table().values[:, element_table().names.index("Electronegativity")]
     amounts = cell.amounts
-    order = sorted(amounts, key=lambda z: (float(np.nan_to_num(electronegativity[z], nan=9.0)), z))
+    order = sorted(amounts, key=lambda z: (electronegativity(z), z))
     units = gcd(*Counter(site_label(cell, site) for site in range(len(cell))).values())
     parts = [(SYMBOLS[z], round(amounts[z] / units, 4)) for z in order]
     return "".join(f"{symbol}{'' if n == 1 else format(n, 'g')}" for symbol, n in parts), units

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from seitz.cell import OccupancyPolicy
 from seitz.descriptors import Walk
 from seitz.descriptors import descriptor as find_descriptor
 from seitz.elements import MAX_Z, SYMBOLS
 from seitz.missing import MissingPolicy
 
 from .console import Debug, Json, UsageError, console, print_json
-from .tables import Output, Picture, check_output, check_picture
+from .tables import Output, Picture, check_output, check_picture, print_written, written
 
 if TYPE_CHECKING:
     from seitz.cell import Cell
@@ -51,6 +52,9 @@ def dilute(
     supercell: Annotated[
         str, typer.Option(metavar="NxNxN", help="Repeat the host along its axes first.")
     ] = "1x1x1",
+    occupancy: Annotated[
+        OccupancyPolicy, typer.Option(help="Partially occupied sites of the host: refuse, or average.")
+    ] = "raise",
     descriptor: Annotated[
         str, typer.Option(metavar="NAME", help="Which features; 'seitz descriptors' lists them.")
     ] = "ks2022",
@@ -77,6 +81,7 @@ def dilute(
 
     Exit code: 0 all went well, 1 a structure failed, 2 the command line was wrong.
     """
+    from seitz.adapters import as_cell
     from seitz.defects import featurize_dilute, host_plan
     from seitz.io import read_structures
     from seitz.table import concatenate
@@ -89,9 +94,11 @@ def dilute(
         raise UsageError(
             "give --solutes, --vacancies or --structures: without them nothing differs from the host"
         )
-    cell = _host(host, supercell)
+    unit, multiples = as_cell(host, occupancy=occupancy), _multiples(supercell)
+    if len(unit) * multiples[0] * multiples[1] * multiples[2] > _MOST_SITES:
+        raise UsageError(f"--supercell {supercell}: more than {_MOST_SITES:,} sites")
     started = time.perf_counter()
-    plan = host_plan(cell, n_threads=threads)
+    plan = host_plan(unit, supercell=multiples, occupancy=occupancy, n_threads=threads)
     chosen = find_descriptor(descriptor, walk)
     tables: list[FeatureTable] = []
     if elements:
@@ -110,13 +117,15 @@ def dilute(
     if plot is not None:
         from seitz import plots
 
-        plots.save(plots.cells(cell), plot)
+        plots.save(plots.cells(unit), plot)
     if not tables:
         return 0
     table = concatenate(tables)
+    files: dict[str, str] = {}
     if output is not None:
         table.write(output)
-    _report(table, cell, seconds, str(output) if output else None, as_json=as_json)
+        files = written(output, table)
+    _report(table, plan.cell, seconds, files, as_json=as_json)
     return 1 if table.failures else 0
 
 
@@ -134,42 +143,31 @@ def _elements(solutes: str | None) -> list[str]:
     return found
 
 
-def _host(host: str, supercell: str) -> Cell:
-    from seitz.adapters import as_cell
-    from seitz.prototypes import is_prototype, prototype
-
+def _multiples(supercell: str) -> tuple[int, int, int]:
     match = _MULTIPLES.fullmatch(supercell.strip().lower())
-    multiples = tuple(map(int, match.groups())) if match else ()
-    if not multiples or 0 in multiples:
+    a, b, c = map(int, match.groups()) if match else (0, 0, 0)
+    if not a * b * c:
         raise UsageError(f"--supercell {supercell}: give three positive numbers, as 3x3x3")
-    cell = prototype(host).cell if is_prototype(host) else as_cell(host)
-    if len(cell) * multiples[0] * multiples[1] * multiples[2] > _MOST_SITES:
-        raise UsageError(f"--supercell {supercell}: more than {_MOST_SITES:,} sites")
-    return cell.supercell(multiples)
+    return a, b, c
 
 
-def _report(table: FeatureTable, cell: Cell, seconds: float, output: str | None, *, as_json: bool) -> None:
+def _report(table: FeatureTable, cell: Cell, seconds: float, files: dict[str, str], *, as_json: bool) -> None:
     if as_json:
-        print_json(
-            {
-                "output": output,
-                "host": cell.formula,
-                "host_sites": len(cell),
-                "vectors": len(table),
-                "failures": [{"id": f.id, "error": f.error, "message": f.message} for f in table.failures],
-                "warnings": len(table.warnings),
-                "seconds": round(seconds, 4),
-            }
-        )
+        failures = [{"id": f.id, "error": f.error, "message": f.message} for f in table.failures]
+        counts = {"host": cell.formula, "host_sites": len(cell), "vectors": len(table)}
+        rest = {"failures": failures, "warnings": len(table.warnings), "seconds": round(seconds, 4)}
+        print_json({"output": None, **files, **counts, **rest})
         return
     out = console()
     failed = f"{len(table.failures)} failed" if table.failures else "none failed"
-    arrow = f" → {output}" if output else ""
+    arrow = f" → {files['output']}" if files else ""
     variants = "variant" if len(table) == 1 else "variants"
     out.print(
-        f"{len(table):,} {variants} of {cell.formula} ({len(cell)} sites), {failed}, {1e3 * seconds:.1f} ms{arrow}",
+        f"{len(table):,} {variants} of {cell.formula} ({len(cell)} sites, one is {100 / len(cell):.3g} at.%), "
+        f"{failed}, {1e3 * seconds:.1f} ms{arrow}",
         markup=False,
         soft_wrap=True,
     )
+    print_written(files)
     for failure in table.failures[:20]:
         out.print(f"  {failure.source or failure.id}: {failure.message}", markup=False, soft_wrap=True)

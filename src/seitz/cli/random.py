@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from seitz.missing import MissingPolicy
+from seitz.table import sibling
 
 from .console import Debug, Json, UsageError, console, head_line, print_json
-from .tables import Output, Picture, check_output, check_picture
+from .tables import Output, Picture, check_output, check_picture, print_written, written
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -109,13 +110,12 @@ def random(
             n_threads=threads,
             progress=progress,
         )
-    if output is not None:
-        _write(result, output)
+    files = {} if output is None else _write(result, output)
     if plot is not None and result[0] is not None:
         from seitz import plots
 
         plots.save(plots.convergence(result[0]), plot)
-    _report(result, output, as_json=as_json)
+    _report(result, files, as_json=as_json)
     return 0 if all(alloy is not None and alloy.converged for alloy in result) else 1
 
 
@@ -145,25 +145,23 @@ def _progress() -> Iterator[Callable[[int, int | None], None] | None]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _write(result: RandomAlloys, output: Path) -> None:
+def _write(result: RandomAlloys, output: Path) -> dict[str, str]:
+    """Write all vectors, and beside them the standard errors of sampled ones; the files by what they hold."""
     import dataclasses
 
     import numpy as np
 
     table = result.table
     table.write(output)
-    _errors_path(output).unlink(missing_ok=True)  # of an earlier run
+    files = written(output, table)
+    beside = Path(str(sibling(output, "failures")).replace(".failures.", ".standard_error."))
+    beside.unlink(missing_ok=True)  # of an earlier run
     if any(alloy is not None and alloy.mode == "sampled" for alloy in result):
         blank = np.full(len(result.descriptor), np.nan)
         errors = np.array([blank if alloy is None else alloy.standard_error for alloy in result])
-        beside = dataclasses.replace(table, values=errors, failures=(), warnings=())
-        beside.write(_errors_path(output))
-
-
-def _errors_path(output: Path) -> Path:
-    from seitz.table import sibling
-
-    return Path(str(sibling(output, "failures")).replace(".failures.", ".standard_error."))
+        dataclasses.replace(table, values=errors, failures=(), warnings=()).write(beside)
+        files["standard_errors_path"] = str(beside)
+    return files
 
 
 def _as_dict(alloy: RandomAlloy | None, name: str, reason: str) -> dict[str, Any]:
@@ -174,35 +172,36 @@ def _as_dict(alloy: RandomAlloy | None, name: str, reason: str) -> dict[str, Any
         "mode": alloy.mode,
         "converged": alloy.converged,
         "status": alloy.status,
-        "sites": alloy.n_sites,
+        "sites": alloy.n_sites or None,
         "expansions": len(alloy.history),
         "composition": alloy.composition.formula,
         "worst_feature": alloy.worst_feature[-1] if alloy.worst_feature else None,
     }
 
 
-def _report(result: RandomAlloys, output: Path | None, *, as_json: bool) -> None:
+def _report(result: RandomAlloys, files: dict[str, str], *, as_json: bool) -> None:
     reasons = {failure.index: failure.message for failure in result.failures}
     if as_json:
         alloys = [
             _as_dict(alloy, name, reasons.get(k, ""))
             for k, (alloy, name) in enumerate(zip(result, result.ids, strict=True))
         ]
-        print_json({"output": None if output is None else str(output), "alloys": alloys})
+        n_warnings = len(result.table.warnings)
+        print_json({"output": None, **files, "warnings": n_warnings, "alloys": alloys})
         return
     out = console(whole_tables=True)
     out.print(_table(result, reasons))
-    if output is not None:
-        out.print(
-            f"{len(result)} vector{'' if len(result) == 1 else 's'} → {output}", markup=False, soft_wrap=True
-        )
+    if files:
+        vectors = f"{len(result)} vector{'' if len(result) == 1 else 's'}"
+        out.print(f"{vectors} → {files['output']}", markup=False, soft_wrap=True)
+        print_written(files)
 
 
 def _table(result: RandomAlloys, reasons: dict[int, str]) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=head_line(), pad_edge=False)
+    table = Table(box=head_line(), pad_edge=False, show_edge=False)
     for head, justify in (("Alloy", "left"), ("Sites", "right"), ("Composition", "left"), ("Status", "left")):
         table.add_column(head, justify=justify)  # type: ignore[arg-type]
     for k, (alloy, name) in enumerate(zip(result, result.ids, strict=True)):
@@ -211,6 +210,5 @@ def _table(result: RandomAlloys, reasons: dict[int, str]) -> Table:
             continue
         sites = f"{alloy.n_sites:,}" if alloy.n_sites else "∞"
         colour = "green" if alloy.converged else "yellow"
-        shown = "".join(f"{s}" for s in alloy.composition.formula)
-        table.add_row(escape(name), sites, shown, f"[{colour}]{escape(alloy.status)}[/]")
+        table.add_row(escape(name), sites, alloy.composition.formula, f"[{colour}]{escape(alloy.status)}[/]")
     return table

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import UsageError
+from seitz.table import sibling
+
+from .console import UsageError, console
+
+if TYPE_CHECKING:
+    from seitz.table import FeatureTable
 
 _TABLES = (".parquet", ".csv", ".npz", ".jsonl", ".csv.gz", ".csv.zst", ".jsonl.gz", ".jsonl.zst")
 _PICTURES = (".html", ".png", ".svg")
@@ -27,6 +33,25 @@ Picture = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Picture to draw: .html, .png or .svg.", show_default=False),
 ]
+
+
+def written(path: Path, table: FeatureTable) -> dict[str, str]:
+    """Files that writing a table made, by what they hold."""
+    found = {"output": str(path)}
+    if table.failures:
+        found["failures_path"] = str(sibling(path, "failures"))
+    if table.warnings:
+        found["warnings_path"] = str(sibling(path, "warnings"))
+    return found
+
+
+def print_written(files: Mapping[str, str]) -> None:
+    """Name the files beside the table, one line each, as every command does."""
+    out = console()
+    for name, path in files.items():
+        if name != "output":
+            title = name.removesuffix("_path").replace("_", " ")
+            out.print(f"  {title}: {path}", markup=False, soft_wrap=True)
 
 
 def check_output(path: Path | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import numpy as np
 
 from seitz._typing import StructureLike
-from seitz.adapters import as_cell
+from seitz.adapters import as_cell, prototype_cell
 from seitz.batch import ErrorPolicy, Report
 from seitz.cell import Cell
 from seitz.descriptors import Descriptor, Walk
@@ -119,9 +119,8 @@ class _Finder:
             self.reference = self.host.cell
             self.plans[_key(self.reference)] = self.host
         elif self.host != "pure":
-            prototype = _prototype(self.host)
-            self.rescale = prototype is not None
-            self.reference = as_cell(self.host) if prototype is None else prototype
+            self.rescale = isinstance(self.host, str) and prototype_cell(self.host) is not None
+            self.reference = as_cell(self.host)
         if self.reference is None:
             return
         if not self.reference.is_ordered:
@@ -139,15 +138,6 @@ class _Finder:
         if plan is None:
             plan = self.plans[_key(host)] = HostPlan(host, self.n_threads)
         return _Variant(plan, changes)
-
-
-def _prototype(host: Any) -> Cell | None:
-    """The prototype of that name, None where the host is something else."""
-    if not isinstance(host, str):
-        return None
-    from seitz.prototypes import is_prototype, prototype
-
-    return prototype(host).cell if is_prototype(host) else None
 
 
 def _pure(cell: Cell) -> tuple[Cell, tuple[Change, ...]]:

@@ -49,8 +49,11 @@ class HostPlan:
 
     cell: Cell
 
-    def __init__(self, cell: Cell, n_threads: int | None = None) -> None:
-        self.cell = cell
+    def __init__(
+        self, cell: Cell, n_threads: int | None = None, supercell: Sequence[int] = (1, 1, 1)
+    ) -> None:
+        self._unit = cell
+        self.cell = cell = cell.supercell(supercell)
         self._table, (self._species,) = species_of([cell])
         self._host = _core.Host(
             cell.lattice, cell.frac_coords, self._species, self._table, thread_count(n_threads)
@@ -66,19 +69,19 @@ class HostPlan:
         return len(self.cell)
 
     def __repr__(self) -> str:
-        return (
-            f"HostPlan({self.cell.formula}, {len(self)} sites, {self.n_environments} distinct environments)"
-        )
+        return f"HostPlan({self.cell.formula}, {len(self)} sites, {self.n_distinct_rows} distinct rows)"
 
     @property
-    def n_environments(self) -> int:
-        """Number of distinct rows, that is of sites that differ for a first-shell representation."""
+    def n_distinct_rows(self) -> int:
+        """Number of distinct rows: how many kinds of sites there are for this representation."""
         return int(self._host.n_classes)
 
     @cached_property
     def orbits(self) -> Orbits:
-        """Crystallographic orbits of the host's sites."""
-        return site_orbits(self.cell)
+        """Crystallographic orbits of the host's sites; those of a supercell are searched in its unit cell."""
+        found = site_orbits(self._unit)
+        images = len(self.cell) // len(self._unit)
+        return Orbits(np.tile(found.labels, images), found.space_group, found.symbol, found.wyckoffs * images)
 
     def featurize(
         self,
@@ -246,14 +249,20 @@ class HostPlan:
 
 
 def host_plan(
-    host: StructureLike, *, occupancy: OccupancyPolicy = "raise", n_threads: int | None = None
+    host: StructureLike,
+    *,
+    supercell: Sequence[int] = (1, 1, 1),
+    occupancy: OccupancyPolicy = "raise",
+    n_threads: int | None = None,
 ) -> HostPlan:
     """Prepare a host structure for substitutions, vacancies, interstitials and displacements.
 
     Parameters
     ----------
     host
-        Anything :func:`seitz.as_cell` takes: the perfect structure, usually a supercell.
+        Anything :func:`seitz.as_cell` takes: the perfect structure.
+    supercell
+        How often to repeat it along each of its lattice vectors first.
     occupancy, n_threads
         As for :func:`seitz.featurize`.
 
@@ -262,4 +271,4 @@ def host_plan(
     SeitzError
         As for :func:`seitz.tessellate`.
     """
-    return HostPlan(as_cell(host, occupancy=occupancy), n_threads)
+    return HostPlan(as_cell(host, occupancy=occupancy), n_threads, supercell)

@@ -21,6 +21,7 @@ from seitz.tessellation import Tessellation, tessellate
 from .meshes import Mesh, balls, cell_edges, cell_mesh, joined, lattice_edges
 from .polyhedra import polyhedron
 from .style import GREY, INK, colours, new_figure, plotly, rgb
+from .views import HEIGHT, MARGIN, WIDTH, frame, legend_width, light_of, turn_of, view
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -34,9 +35,8 @@ _FLAT: dict[str, Any] = {
     "flatshading": True,
     "lighting": {"ambient": 1.0, "diffuse": 0.0, "specular": 0.0, "fresnel": 0.0},
 }
-_LIGHT = np.array([-0.25, -0.70, 0.67])  # where it comes from
-_EYE = (0.80, -1.80, 0.85)
-_ZOOM = 2.7
+_LEGEND = "orbit × sites"
+_OFF = 0.06  # of the letters from the tips of the vectors, in lengths of the longest
 _LIFT = 1.004  # of the edges over the faces, which would hide half of each line
 
 
@@ -48,6 +48,7 @@ class _Scene(NamedTuple):
     orbits: Orbits
     labels: tuple[str, ...]
     colours: list[str]
+    light: FloatArray
 
 
 def cells(
@@ -90,7 +91,10 @@ def cells(
     orbits = site_orbits(cell, symprec=symprec)
     chosen = _chosen(sites, orbits, len(cell))
     go = plotly()
-    scene = _Scene(cell, tessellate(cell), orbits, _labels(cell, orbits), colours(len(orbits)))
+    turn = turn_of(cell.lattice)
+    scene = _Scene(
+        cell, tessellate(cell), orbits, _labels(cell, orbits), colours(len(orbits)), light_of(turn)
+    )
     traces: list[Any] = []
     for orbit in range(len(orbits)):
         members = np.flatnonzero(orbits.orbit_of_site == orbit)
@@ -99,34 +103,19 @@ def cells(
             traces += _cell_traces(go, scene, orbit, drawn, 1.0 - gap, opacity)
         if atoms:
             traces.append(_atom_trace(go, scene, orbit, members.tolist(), shown=not drawn))
-    traces += _unit_cell_traces(go, cell.lattice)
+    traces.append(_unit_cell_trace(go, cell.lattice))
+    letters = _letters(cell.lattice)
+    points = [np.column_stack([trace.x, trace.y, trace.z]) for trace in traces]
+    points.append(np.array([[letter[axis] for axis in "xyz"] for letter in letters]))
+    legend = legend_width(scene.labels, _LEGEND)
     return new_figure(
         traces,
         f"{cell.formula}, {orbits.symbol} ({orbits.space_group})",
-        scene=_view(traces),
-        legend={"title": {"text": "orbit × sites"}, "itemsizing": "constant", "x": 1.0, "y": 0.95},
-        margin={"l": 10, "r": 10, "t": 60, "b": 10},
+        scene=view(np.concatenate(points), turn, frame(WIDTH, HEIGHT, legend)) | {"annotations": letters},
+        legend={"title": {"text": _LEGEND}, "itemsizing": "constant", "x": 1.0, "y": 0.95},
+        margin=MARGIN,
+        meta={"seitz_legend": legend},  # so that a picture of another size can be fitted, too
     )
-
-
-def _view(traces: Sequence[Any]) -> dict[str, Any]:
-    """Axes that hold everything, at equal scales, seen from the front and above."""
-    points = np.concatenate([np.column_stack([trace.x, trace.y, trace.z]) for trace in traces])
-    low, high = np.nanmin(points, axis=0), np.nanmax(points, axis=0)
-    margin = 0.01 * float(np.linalg.norm(high - low))  # lines on the very border would be cut
-    low, high = low - margin, high + margin
-    size = (high - low) / float(np.linalg.norm(high - low)) * _ZOOM
-    hidden = {"visible": False, "showspikes": False}
-    ranges = np.column_stack([low, high]).tolist()
-    return {
-        **{f"{axis}axis": {**hidden, "range": span} for axis, span in zip("xyz", ranges, strict=True)},
-        "aspectmode": "manual",
-        "aspectratio": dict(zip("xyz", size.tolist(), strict=True)),
-        "camera": {
-            "projection": {"type": "orthographic"},
-            "eye": dict(zip("xyz", _EYE, strict=True)),
-        },
-    }
 
 
 def _chosen(sites: SiteChoice, orbits: Orbits, n_sites: int) -> list[int]:
@@ -189,8 +178,8 @@ def _cell_traces(
     ends = np.concatenate(lines)
     return [
         _mesh(
-            go, joined(meshes), scene.colours[orbit], name=scene.labels[orbit], showlegend=True, opacity=opacity,
-            hovertext=texts, legendgroup=str(orbit),
+            go, joined(meshes), scene.colours[orbit], scene.light, name=scene.labels[orbit], showlegend=True,
+            opacity=opacity, hovertext=texts, legendgroup=str(orbit),
         ),
         go.Scatter3d(
             x=ends[:, 0], y=ends[:, 1], z=ends[:, 2], mode="lines", line={"color": INK, "width": 2.5},
@@ -218,7 +207,7 @@ def _atom_trace(go: Any, scene: _Scene, orbit: int, sites: list[int], *, shown: 
     mesh = balls(centres, radii)
     per_ball = len(mesh.vertices) // len(sites)
     return _mesh(
-        go, mesh, scene.colours[orbit], name=scene.labels[orbit], showlegend=shown, legendgroup=str(orbit),
+        go, mesh, scene.colours[orbit], scene.light, name=scene.labels[orbit], showlegend=shown, legendgroup=str(orbit),
         hovertext=[_hover(scene, orbit, site) for site in sites for _ in range(per_ball)],
     )  # fmt: skip
 
@@ -230,43 +219,49 @@ def _radius(atomic_number: int) -> float:
     return (1.5 if math.isnan(radius) else radius) / 3
 
 
-def _mesh(go: Any, mesh: Mesh, colour: str, **options: Any) -> Any:
+def _mesh(go: Any, mesh: Mesh, colour: str, light: FloatArray, **options: Any) -> Any:
     x, y, z = mesh.vertices.astype(np.float32).T
     i, j, k = mesh.triangles.astype(np.int32).T
     return go.Mesh3d(
-        x=x, y=y, z=z, i=i, j=j, k=k, color=colour, facecolor=_shades(mesh, colour), hoverinfo="text",
+        x=x, y=y, z=z, i=i, j=j, k=k, color=colour, facecolor=_shades(mesh, colour, light), hoverinfo="text",
         **_FLAT, **options,
     )  # fmt: skip
 
 
-def _shades(mesh: Mesh, colour: str) -> list[str]:
-    """Colour of every triangle under a light from the upper left."""
+def _shades(mesh: Mesh, colour: str, light: FloatArray) -> list[str]:
+    """Colour of every triangle under a light from there."""
     a, b, c = mesh.vertices[mesh.triangles].transpose(1, 0, 2)
     normals = np.cross(b - a, c - a)
     lengths = np.linalg.norm(normals, axis=1)
-    facing = normals @ _LIGHT / np.where(lengths > 0, lengths, 1.0) / float(np.linalg.norm(_LIGHT))
+    facing = normals @ light / np.where(lengths > 0, lengths, 1.0)
     base = np.array(rgb(colour))
     dimmed = base * (0.80 + 0.20 * facing[:, None])
     lit = dimmed + 0.45 * np.maximum(facing, 0.0)[:, None] ** 2 * (255 - dimmed)
     return ["#" + bytes(row).hex() for row in lit.round().astype(np.uint8)]
 
 
-def _unit_cell_traces(go: Any, lattice: FloatArray) -> list[Any]:
-    """Outline of the unit cell, and the names of its vectors."""
+def _unit_cell_trace(go: Any, lattice: FloatArray) -> Any:
+    """Outline of the unit cell."""
     ends = lattice_edges(lattice)
-    names = [
-        f"{name} = {length:.3f} Å"
-        for name, length in zip("abc", np.linalg.norm(lattice, axis=1).tolist(), strict=True)
-    ]
-    tips = lattice * (1.0 + 0.05 * np.linalg.norm(lattice) / np.linalg.norm(lattice, axis=1))[:, None]
+    return go.Scatter3d(
+        x=ends[:, 0], y=ends[:, 1], z=ends[:, 2], mode="lines", name="unit cell", hoverinfo="skip",
+        line={"color": GREY, "width": 4}, showlegend=False,
+    )  # fmt: skip
+
+
+def _letters(lattice: FloatArray) -> list[dict[str, Any]]:
+    """Names of the vectors of the unit cell at their tips, in front of everything."""
+    lengths = np.linalg.norm(lattice, axis=1)
+    tips = lattice * (1.0 + _OFF * lengths.max() / lengths)[:, None]
     return [
-        go.Scatter3d(
-            x=ends[:, 0], y=ends[:, 1], z=ends[:, 2], mode="lines", name="unit cell", hoverinfo="skip",
-            line={"color": GREY, "width": 4}, showlegend=False,
-        ),
-        go.Scatter3d(
-            x=tips[:, 0], y=tips[:, 1], z=tips[:, 2], mode="text", text=["<i>a</i>", "<i>b</i>", "<i>c</i>"],
-            textfont={"size": 17, "color": INK}, hovertext=names, hoverinfo="text", name="vectors",
-            showlegend=False,
-        ),
-    ]  # fmt: skip
+        {
+            **dict(zip("xyz", tip, strict=True)),
+            "text": f"<i>{name}</i>",
+            "hovertext": f"{name} = {length:.3f} Å",
+            "showarrow": False,
+            "font": {"size": 17, "color": INK},
+            "bgcolor": "rgba(255,255,255,0.6)",
+            "borderpad": 0,
+        }
+        for name, tip, length in zip("abc", tips.tolist(), lengths.tolist(), strict=True)
+    ]

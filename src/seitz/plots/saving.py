@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from seitz._optional import load_optional
 from seitz._typing import PathLike
@@ -18,12 +18,15 @@ from seitz.errors import MissingExtraError, OptionError, WriteError
 
 from .render import NO_BROWSER, TOO_SLOW
 from .style import REQUIREMENT, plotly
+from .views import HEIGHT, WIDTH, frame
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+#: Where an HTML page has plotly.js from: inside it, or from plotly's server.
+PlotlySource = Literal["embed", "cdn"]
+
 _FORMATS = (".html", ".png", ".svg")
-_WIDTH, _HEIGHT = 900, 600  # pixels, where neither the figure nor the caller says more
 _PATIENCE = 20.0  # s, for a process that should have ended itself
 _HEADS = {".png": b"\x89PNG", ".svg": b"<svg"}
 
@@ -42,6 +45,14 @@ _PAGE = """<!DOCTYPE html>
 </body>
 </html>
 """
+# A window narrower than the picture that a crystal was fitted to shows it smaller.
+_FIT = """
+var page = document.getElementById("figure"), room = page._fullLayout._size;
+var share = room.w / room.h / FRAME, ratio = page._fullLayout.scene.aspectratio;
+if (share < 1) Plotly.relayout(page, {
+    "scene.aspectratio": {x: share * ratio.x, y: share * ratio.y, z: share * ratio.z}
+});
+"""
 
 
 def save(
@@ -52,6 +63,7 @@ def save(
     height: int | None = None,
     scale: float = 2.0,
     timeout: float = 120.0,
+    plotly_js: PlotlySource = "embed",
 ) -> None:
     """Write a figure to a file; the suffix says how.
 
@@ -60,7 +72,7 @@ def save(
     figure
         Any plotly figure.
     path
-        ``.html``: interactive, opens without a network (about 5 MB). ``.svg`` and ``.png``: pictures, for which
+        ``.html``: interactive, opens without a network (see ``plotly_js``). ``.svg`` and ``.png``: pictures, for which
         kaleido starts a Chrome or Chromium that is installed.
     width, height
         Size of a picture in pixels; that of the figure's layout, or 900 × 600.
@@ -68,6 +80,9 @@ def save(
         How many times finer a PNG is than its size says.
     timeout
         How long making a picture may take, s.
+    plotly_js
+        ``"embed"``: a page carries plotly.js, 4.8 MB, and needs no network. ``"cdn"``: the browser fetches it from
+        plotly's server whenever the page is opened.
 
     Raises
     ------
@@ -91,12 +106,16 @@ def save(
             isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf
         ):
             raise OptionError(f"{name}={value!r}: give a positive number")
+    if plotly_js not in get_args(PlotlySource):
+        raise OptionError(f"plotly_js={plotly_js!r}: give 'embed' or 'cdn'")
     if suffix == ".html":
-        data = _page(figure).encode()
+        data = _page(figure, plotly_js).encode()
+    elif plotly_js != "embed":
+        raise OptionError(f"plotly_js={plotly_js!r} is for .html, not for {suffix}: leave it out")
     else:
         size = {
-            "width": width or figure.layout.width or _WIDTH,
-            "height": height or figure.layout.height or _HEIGHT,
+            "width": width or figure.layout.width or WIDTH,
+            "height": height or figure.layout.height or HEIGHT,
             "scale": scale if suffix == ".png" else 1.0,
         }
         data = _picture(figure, suffix, size, timeout)
@@ -104,19 +123,46 @@ def save(
         temporary.write_bytes(data)
 
 
-def _page(figure: Figure) -> str:
-    """A whole document with everything it needs inside."""
+def _page(figure: Figure, plotly_js: PlotlySource) -> str:
+    """A whole document with everything it needs inside, or all but plotly.js."""
+    legend = _legend(figure)
+    fit = None if legend is None else _FIT.replace("FRAME", repr(frame(WIDTH, HEIGHT, legend)))
     body = figure.to_html(
-        full_html=False, include_plotlyjs=True, config=_CONFIG, div_id="figure", default_height="100%"
+        full_html=False,
+        include_plotlyjs=True if plotly_js == "embed" else "cdn",
+        config=_CONFIG,
+        div_id="figure",
+        default_height="100%",
+        post_script=fit,
     )
     title = figure.layout.title.text or "Figure"
     return _PAGE.format(title=html.escape(title), figure=body)
 
 
+def _legend(figure: Figure) -> float | None:
+    """Width of the legend beside a crystal, which was fitted to what is left; None for other figures."""
+    meta = figure.layout.meta
+    return meta.get("seitz_legend") if isinstance(meta, dict) else None
+
+
+def fitted(figure: Figure, width: float, height: float) -> dict[str, Any]:
+    """The figure as JSON has it; a crystal is smaller in a picture narrower than the one it was fitted to."""
+    drawn: dict[str, Any] = json.loads(figure.to_json())
+    legend = _legend(figure)
+    if legend is not None:
+        share = min(1.0, frame(width, height, legend) / frame(WIDTH, HEIGHT, legend))
+        ratio = drawn["layout"]["scene"]["aspectratio"]
+        ratio.update({axis: share * length for axis, length in ratio.items()})
+    return drawn
+
+
 def _picture(figure: Figure, suffix: str, size: dict[str, Any], timeout: float) -> bytes:
     """Drawn by a browser that a process of its own starts, so that nothing here can hang or stay behind."""
     load_optional("kaleido", REQUIREMENT)
-    order = {"figure": json.loads(figure.to_json()), "options": {"format": suffix[1:], **size}}
+    order = {
+        "figure": fitted(figure, size["width"], size["height"]),
+        "options": {"format": suffix[1:], **size},
+    }
     # Also the browser keeps its files there.
     with tempfile.TemporaryDirectory(prefix="seitz-", ignore_cleanup_errors=True) as folder:
         made = Path(folder, f"picture{suffix}")

@@ -159,7 +159,7 @@ def _moyopy_orbits(cell: Cell, kinds: list[int], symprec: float) -> Orbits:
 
 
 def _spglib_orbits(cell: Cell, kinds: list[int], symprec: float, angle_tolerance: float) -> Orbits:
-    spglib = load_optional("spglib", "seitz[spglib]")
+    spglib = load_optional("spglib", "spglib")
     description = (cell.lattice, cell.frac_coords, kinds)
     try:
         with warnings.catch_warnings():  # newer versions warn about a change in how they report errors
