@@ -279,6 +279,7 @@ auto random_block(const SublatticeArrays& arrays, const Ints& species, const Tab
 
 NB_MODULE(_core, m) {
   m.doc() = "Compiled kernels of seitz; private, see the public modules.";
+  nb::set_leak_warnings(false);  // plans that are alive when the interpreter ends are no leak
   m.def("featurize_batch", &featurize_batch, "lattices"_a.noconvert(), "offsets"_a.noconvert(),
         "frac_coords"_a.noconvert(), "species"_a.noconvert(), "weights"_a.none(), "table"_a, "walk"_a, "n_threads"_a);
   m.def("tessellate", &tessellate, "lattice"_a.noconvert(), "frac_coords"_a.noconvert(), "n_threads"_a);

@@ -421,7 +421,7 @@ def everything(figure):
 
 def check_frame(figure):
     seen = projected(figure.layout.scene, everything(figure))
-    half = np.array([(900 - 20 - figure.layout.meta["seitz_legend"]) / (600 - 70), 1.0])
+    half = np.array([(900 - 20 - figure.layout.meta["seitz_frame"][1]) / (600 - 70), 1.0])
     share = np.abs(seen[:, :2]).max(axis=0) / half
     assert (share < 0.92).all(), "letters need the rest"
     assert share.max() > 0.88, "the frame is used"
@@ -465,12 +465,13 @@ def test_letters_stand_beyond_the_tips_and_tell_lengths():
 
 def test_narrow_pictures_show_a_crystal_smaller(simple):
     figure = plots.cells(AWKWARD["needle along a"])
-    legend = figure.layout.meta["seitz_legend"]
-    half = (500 - 20 - legend) / (800 - 70)
-    narrow = go.Figure(fitted(figure, 500, 800))
-    seen = projected(narrow.layout.scene, everything(narrow))
+    half = (500 - 20 - figure.layout.meta["seitz_frame"][1]) / (800 - 70)
+    narrow = go.Figure(layout=fitted(figure, 500, 800)["layout"])
+    seen = projected(narrow.layout.scene, everything(figure))
     assert 0.88 * half < np.abs(seen[:, 0]).max() < 0.92 * half
     assert fitted(figure, 1800, 600)["layout"]["scene"] == fitted(figure, 900, 600)["layout"]["scene"]
+    tall = plots.cells(AWKWARD["needle along c"])
+    assert fitted(tall, 500, 800)["layout"]["scene"] == fitted(tall, 900, 600)["layout"]["scene"]
     assert fitted(simple, 100, 900) == fitted(simple, 900, 600)
 
 
@@ -524,7 +525,7 @@ def test_a_page_fits_a_crystal_to_its_window(tmp_path, simple):
         plots.save(figure, tmp_path / f"{name}.html", plotly_js="cdn")
         page = (tmp_path / f"{name}.html").read_text(encoding="utf-8")
         assert ("Plotly.relayout(page" in page) == (name == "crystal")
-        assert "FRAME" not in page
+        assert "NEEDED" not in page
 
 
 @pytest.mark.usefixtures("needs_browser")

@@ -108,13 +108,14 @@ def cells(
     points = [np.column_stack([trace.x, trace.y, trace.z]) for trace in traces]
     points.append(np.array([[letter[axis] for axis in "xyz"] for letter in letters]))
     legend = legend_width(scene.labels, _LEGEND)
+    space, needed = view(np.concatenate(points), turn, frame(WIDTH, HEIGHT, legend))
     return new_figure(
         traces,
         f"{cell.formula}, {orbits.symbol} ({orbits.space_group})",
-        scene=view(np.concatenate(points), turn, frame(WIDTH, HEIGHT, legend)) | {"annotations": letters},
+        scene=space | {"annotations": letters},
         legend={"title": {"text": _LEGEND}, "itemsizing": "constant", "x": 1.0, "y": 0.95},
         margin=MARGIN,
-        meta={"seitz_legend": legend},  # so that a picture of another size can be fitted, too
+        meta={"seitz_frame": [needed, legend]},  # so that a narrower picture can be fitted, too
     )
 
 

@@ -45,10 +45,10 @@ _PAGE = """<!DOCTYPE html>
 </body>
 </html>
 """
-# A window narrower than the picture that a crystal was fitted to shows it smaller.
+# A window narrower than a crystal needs shows it smaller.
 _FIT = """
 var page = document.getElementById("figure"), room = page._fullLayout._size;
-var share = room.w / room.h / FRAME, ratio = page._fullLayout.scene.aspectratio;
+var share = room.w / room.h / NEEDED, ratio = page._fullLayout.scene.aspectratio;
 if (share < 1) Plotly.relayout(page, {
     "scene.aspectratio": {x: share * ratio.x, y: share * ratio.y, z: share * ratio.z}
 });
@@ -125,8 +125,8 @@ def save(
 
 def _page(figure: Figure, plotly_js: PlotlySource) -> str:
     """A whole document with everything it needs inside, or all but plotly.js."""
-    legend = _legend(figure)
-    fit = None if legend is None else _FIT.replace("FRAME", repr(frame(WIDTH, HEIGHT, legend)))
+    known = _fitted_to(figure)
+    fit = None if known is None else _FIT.replace("NEEDED", repr(known[0]))
     body = figure.to_html(
         full_html=False,
         include_plotlyjs=True if plotly_js == "embed" else "cdn",
@@ -139,18 +139,20 @@ def _page(figure: Figure, plotly_js: PlotlySource) -> str:
     return _PAGE.format(title=html.escape(title), figure=body)
 
 
-def _legend(figure: Figure) -> float | None:
-    """Width of the legend beside a crystal, which was fitted to what is left; None for other figures."""
+def _fitted_to(figure: Figure) -> tuple[float, float] | None:
+    """Of a crystal: the width of the frame it needs, in heights, and pixels of the legend; None for other figures."""
     meta = figure.layout.meta
-    return meta.get("seitz_legend") if isinstance(meta, dict) else None
+    known = meta.get("seitz_frame") if isinstance(meta, dict) else None
+    return None if known is None else (float(known[0]), float(known[1]))
 
 
 def fitted(figure: Figure, width: float, height: float) -> dict[str, Any]:
-    """The figure as JSON has it; a crystal is smaller in a picture narrower than the one it was fitted to."""
+    """The figure as JSON has it; a crystal is smaller in a picture narrower than it needs."""
     drawn: dict[str, Any] = json.loads(figure.to_json())
-    legend = _legend(figure)
-    if legend is not None:
-        share = min(1.0, frame(width, height, legend) / frame(WIDTH, HEIGHT, legend))
+    known = _fitted_to(figure)
+    if known is not None:
+        needed, legend = known
+        share = min(1.0, frame(width, height, legend) / needed)
         ratio = drawn["layout"]["scene"]["aspectratio"]
         ratio.update({axis: share * length for axis, length in ratio.items()})
     return drawn

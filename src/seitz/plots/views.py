@@ -54,8 +54,8 @@ def frame(width: float, height: float, legend: float) -> float:
     return max(across / max(height - MARGIN["t"] - MARGIN["b"], 1.0), _NARROWEST)
 
 
-def view(points: FloatArray, turn: FloatArray, width: float) -> dict[str, Any]:
-    """A scene of plotly that shows all points in a frame so many heights wide, at equal scales.
+def view(points: FloatArray, turn: FloatArray, width: float) -> tuple[dict[str, Any], float]:
+    """A scene of plotly that shows all points in a frame so many heights wide, and how wide a frame it needs.
 
     In parallel projection the frame is 2 high in units of the aspect ratio, and the middle of the axes is its middle.
     """
@@ -72,7 +72,7 @@ def view(points: FloatArray, turn: FloatArray, width: float) -> dict[str, Any]:
     eye *= max(1.0, _FAR * radius / math.hypot(*eye))
     hidden = {"visible": False, "showspikes": False}
     ranges = np.column_stack([middle - reach, middle + reach]).tolist()
-    return {
+    scene = {
         **{f"{axis}axis": {**hidden, "range": span} for axis, span in zip("xyz", ranges, strict=True)},
         "aspectmode": "manual",
         "aspectratio": dict(zip("xyz", (2 * scale * reach).tolist(), strict=True)),
@@ -81,3 +81,4 @@ def view(points: FloatArray, turn: FloatArray, width: float) -> dict[str, Any]:
             "eye": dict(zip("xyz", eye.tolist(), strict=True)),
         },
     }
+    return scene, min(width, max(across / up, _NARROWEST))
