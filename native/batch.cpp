@@ -122,7 +122,7 @@ Status featurize_one_walked(const StructureBatch& batch, std::size_t s, const Sp
   const auto n_sites = static_cast<std::size_t>(batch.offsets[s + 1]) - begin;
   const Packing packing(batch.lattices + 9 * s, batch.frac_coords + 3 * begin, n_sites);
   FaceTable faces;
-  const Status status = tessellate(packing, n_threads, faces);
+  const Status status = tessellate(packing, n_threads, Terms::reduced, faces);
   if (status.failure != Failure::none) return status;
   const double* weights = batch.weights ? batch.weights + begin : nullptr;
   const FaceView view = faces.view(packing.lattice().volume);

@@ -6,6 +6,7 @@
 #include <nanobind/stl/tuple.h>
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <tuple>
@@ -118,9 +119,9 @@ auto tessellate(const Lattice3& lattice, const Coords& frac_coords, std::size_t 
   {
     const nb::gil_scoped_release unlocked;
     const seitz::Packing packing(lattice.data(), frac_coords.data(), frac_coords.shape(0));
-    status = seitz::tessellate(packing, n_threads, faces);
+    status = seitz::tessellate(packing, n_threads, seitz::Terms::input, faces);
     images.resize(3 * faces.images.size());
-    std::copy_n(faces.images.data()->data(), images.size(), images.data());
+    if (!images.empty()) std::copy_n(faces.images.data()->data(), images.size(), images.data());
   }
   const std::size_t n_offsets = faces.offsets.size(), n = faces.areas.size();
   return nb::make_tuple(as_tuple(status), owned(std::move(faces.offsets), {n_offsets}),
@@ -139,6 +140,12 @@ seitz::FaceView face_view(const FaceArrays& arrays) {
   require(neighbours.shape(0) == n_faces && images.shape(0) == n_faces && areas.shape(0) == n_faces &&
               distances.shape(0) == n_faces,
           "face arrays differ in length");
+  const auto unsorted = std::adjacent_find(offsets.data(), offsets.data() + n_sites + 1, std::greater_equal<>());
+  require(offsets.data()[0] == 0 && unsorted == offsets.data() + n_sites + 1, "every site needs faces of its own");
+  const bool inside = std::all_of(neighbours.data(), neighbours.data() + n_faces, [&](std::int32_t site) {
+    return site >= 0 && static_cast<std::size_t>(site) < n_sites;
+  });
+  require(inside, "a face leads to no site");
   static_assert(sizeof(seitz::Image) == 3 * sizeof(std::int32_t));
   const auto* translations = reinterpret_cast<const seitz::Image*>(images.data());
   return {n_sites, volume, offsets.data(), neighbours.data(), translations, areas.data(), distances.data()};
@@ -253,6 +260,15 @@ auto random_block(const SublatticeArrays& arrays, const Ints& species, const Tab
                       [&](std::int32_t g) { return g >= 0 && static_cast<std::size_t>(g) < n_sublattices; }),
           "a face leads to no sublattice");
   require(max_values >= 2, "at least two values are needed");
+  for (std::size_t g = 0; g < n_sublattices; ++g) {
+    double sum = 0.0;
+    for (std::size_t e = 0; e < n_species; ++e) {
+      const double x = fractions.data()[g * n_species + e];
+      require(x >= 0.0 && x <= 1.0 + 1e-9, "a fraction is outside 0 to 1");
+      sum += x;
+    }
+    require(sum > 0.5, "the fractions of a sublattice do not add up to one");
+  }
   const seitz::RandomLattice lattice{n_sublattices,  n_species,      multiplicities.data(), fractions.data(),
                                      species.data(), offsets.data(), neighbours.data(),     weights.data()};
   std::vector<double> out(seitz::block_size(properties.n_properties), 0.0);

@@ -20,7 +20,7 @@ Host::Host(const double* lattice, const double* frac_coords, const std::int32_t*
       species_(species, species + n_sites) {
   const Packing packing(lattice, frac_coords, n_sites);
   volume_ = packing.lattice().volume;
-  status_ = tessellate(packing, n_threads, faces_);
+  status_ = tessellate(packing, n_threads, Terms::reduced, faces_);
   if (status_.failure != Failure::none) return;
   const FaceView faces = faces_.view(volume_);
   rows_.resize(n_sites * (kGeometryColumns + n_properties_));

@@ -130,12 +130,14 @@ Vec3 Lattice::reduced_fractional(const double* f) const {
   return {g[0], g[1], g[2]};
 }
 
-Image Lattice::input_image(std::int64_t k0, std::int64_t k1, std::int64_t k2) const {
-  Image image{};
+bool Lattice::input_image(std::int64_t k0, std::int64_t k1, std::int64_t k2, Image& image) const {
+  constexpr std::int64_t kLargest = std::int64_t{1} << 29;  // so that a few of them can be added
   for (int c = 0; c < 3; ++c) {
-    image[c] = static_cast<std::int32_t>(k0 * from_input[0][c] + k1 * from_input[1][c] + k2 * from_input[2][c]);
+    const std::int64_t k = k0 * from_input[0][c] + k1 * from_input[1][c] + k2 * from_input[2][c];
+    if (k > kLargest || k < -kLargest) return false;
+    image[c] = static_cast<std::int32_t>(k);
   }
-  return image;
+  return true;
 }
 
 }  // namespace seitz

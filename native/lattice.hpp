@@ -27,7 +27,8 @@ struct Lattice {
   Vec3 reduced_fractional(const double* f) const;
 
   // A translation of the reduced basis, in vectors of the input basis.
-  Image input_image(std::int64_t k0, std::int64_t k1, std::int64_t k2) const;
+  // False where the translation does not fit, as in lattices that are skewed beyond any use.
+  bool input_image(std::int64_t k0, std::int64_t k1, std::int64_t k2, Image& image) const;
 };
 
 }  // namespace seitz

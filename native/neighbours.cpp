@@ -280,10 +280,11 @@ bool Packing::nearest_to(std::size_t site, const Vec3& point, double margin, Can
   }
 }
 
-Image Packing::input_image(std::size_t site, std::size_t neighbour, const Image& reduced) const {
+bool Packing::input_image(std::size_t site, std::size_t neighbour, const Image& reduced, Image& image) const {
   const auto& from = wrap_[site];
   const auto& to = wrap_[neighbour];
-  return lattice_.input_image(reduced[0] - to[0] + from[0], reduced[1] - to[1] + from[1], reduced[2] - to[2] + from[2]);
+  return lattice_.input_image(reduced[0] - to[0] + from[0], reduced[1] - to[1] + from[1], reduced[2] - to[2] + from[2],
+                              image);
 }
 
 }  // namespace seitz

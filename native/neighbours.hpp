@@ -48,7 +48,7 @@ class Packing {
   bool nearest_to(std::size_t site, const Vec3& point, double margin, Candidate& found) const;
 
   // The translation of a candidate (or of a lattice vector, neighbour == site) in the input's own terms.
-  Image input_image(std::size_t site, std::size_t neighbour, const Image& reduced) const;
+  bool input_image(std::size_t site, std::size_t neighbour, const Image& reduced, Image& image) const;
 
  private:
   void gather_images(std::size_t site, double inner2, double outer, Shell& shell) const;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -33,7 +34,11 @@ void parallel_for(std::size_t n_tasks, std::size_t n_threads, Body&& body) {
   };
   std::vector<std::thread> threads;
   threads.reserve(n_threads - 1);
-  for (std::size_t worker = 1; worker < n_threads; ++worker) threads.emplace_back(work, worker);
+  try {
+    for (std::size_t worker = 1; worker < n_threads; ++worker) threads.emplace_back(work, worker);
+  } catch (const std::system_error&) {
+    // No more threads to be had: those there are share the work.
+  }
   work(0);
   for (std::thread& thread : threads) thread.join();
   if (error) std::rethrow_exception(error);

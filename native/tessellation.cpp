@@ -7,7 +7,7 @@
 
 namespace seitz {
 
-Status tessellate(const Packing& packing, std::size_t n_threads, FaceTable& faces) {
+Status tessellate(const Packing& packing, std::size_t n_threads, Terms terms, FaceTable& faces) {
   const std::size_t n_sites = packing.size();
   n_threads = std::max<std::size_t>(1, n_threads);
   std::vector<CellBuilder> builders(n_threads);
@@ -46,13 +46,21 @@ Status tessellate(const Packing& packing, std::size_t n_threads, FaceTable& face
         const auto to = static_cast<std::size_t>(faces.offsets[site] + k);
         const Face& face = source[k];
         faces.neighbours[to] = face.site;
-        faces.images[to] = packing.input_image(site, static_cast<std::size_t>(face.site), face.image);
+        faces.images[to] = face.image;
+        if (terms == Terms::input &&
+            !packing.input_image(site, static_cast<std::size_t>(face.site), face.image, faces.images[to])) {
+          failures[task] = {Failure::skewed, static_cast<std::int64_t>(site), -1};
+          return;
+        }
         faces.areas[to] = face.area;
         faces.distances[to] = face.distance;
         part_volume[task] += face.area * face.distance / 6.0;
       }
     }
   });
+  for (const Status& status : failures) {
+    if (status.failure != Failure::none) return status;
+  }
   double filled = 0.0;
   for (const double part : part_volume) filled += part;
   const double volume = packing.lattice().volume;

@@ -30,7 +30,7 @@ struct FaceView {
 struct FaceTable {
   std::vector<std::int64_t> offsets;
   std::vector<std::int32_t> neighbours;
-  std::vector<Image> images;  // in the input's lattice vectors and positions
+  std::vector<Image> images;
   std::vector<double> areas, distances;
 
   FaceView view(double volume) const {
@@ -39,7 +39,10 @@ struct FaceTable {
   }
 };
 
+// In whose terms the translations of neighbours are: the input's, or those of the reduced lattice and wrapped atoms.
+enum class Terms { input, reduced };
+
 // Cells of all sites; fails where they do not fill the volume of the structure.
-Status tessellate(const Packing& packing, std::size_t n_threads, FaceTable& faces);
+Status tessellate(const Packing& packing, std::size_t n_threads, Terms terms, FaceTable& faces);
 
 }  // namespace seitz

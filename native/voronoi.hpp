@@ -22,6 +22,7 @@ enum class Failure : std::int32_t {
   overlap = 1,   // two atoms closer than kOverlap
   unclosed = 2,  // no tolerance gave a closed polyhedron
   volume = 3,    // the cells do not fill the structure
+  skewed = 4,    // translations in the input's lattice vectors are too large for their type
 };
 
 struct Status {

@@ -203,7 +203,7 @@ def _from_mapping(data: Mapping[str, Any], occupancy: OccupancyPolicy) -> Cell:
         raise StructureError(
             f"the structure has no key {error}; it has {', '.join(map(str, data))[:200]}"
         ) from None
-    except (TypeError, AttributeError, IndexError, OverflowError) as error:
+    except (TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         raise StructureError(f"the structure is malformed: {error}") from None
 
 

@@ -17,7 +17,7 @@ from .descriptors import Descriptor, Walk
 from .descriptors import descriptor as find_descriptor
 from .elements import MAX_Z
 from .environments import Environments, element_species
-from .errors import ElementError, OptionError, OverlapError, SeitzError, TessellationError
+from .errors import ElementError, OptionError, OverlapError, SeitzError, StructureError, TessellationError
 from .missing import MissingPolicy, apply_policy
 from .table import FeatureTable
 
@@ -219,6 +219,8 @@ def thread_count(n_threads: int | None) -> int:
 
 def decorations(atomic_numbers: ArrayLike, n_sites: int) -> IntArray:
     """Checked (n, n_sites) atomic numbers; ElementError names the first that has no data."""
+    if np.ma.is_masked(atomic_numbers):
+        raise ElementError("decorations hold masked atomic numbers: give every number")
     raw = np.asarray(atomic_numbers)
     if raw.ndim == 1:
         raw = raw[None, :]
@@ -254,5 +256,10 @@ def kernel_error(status: tuple[int, int, int], cell: Cell) -> SeitzError | None:
     if code == 2:
         return TessellationError(
             f"the Wigner-Seitz cell of site {site} could not be closed: please report it"
+        )
+    if code == 4:
+        return StructureError(
+            f"the lattice vectors are so skewed that neighbours of site {site} are more than 500 million cells away: "
+            "give a reduced lattice"
         )
     return TessellationError("the Wigner-Seitz cells do not fill the volume: please report this structure")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -208,7 +209,7 @@ def _checked(criteria: Criteria) -> Criteria:
 
 def _positive(name: str, value: Any, *, whole: bool = False) -> None:
     kinds = int | np.integer if whole else int | float | np.integer | np.floating
-    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value < np.inf:
+    if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value <= 1e18:
         raise OptionError(f"{name}={value!r}: give a positive {'integer' if whole else 'number'}")
 
 
@@ -222,7 +223,7 @@ def _entropy(seed: Any) -> Any:
 # --- the work ----------------------------------------------------------------------------------------------------
 
 
-def _run(job: _Job, options: _Options, n_threads: int) -> RandomAlloy:
+def _run(job: _Job, options: _Options, n_threads: int, cancelled: Event | None = None) -> RandomAlloy:
     if isinstance(job.lattice, SeitzError):
         raise job.lattice
     lattice, chosen = job.lattice, options.descriptor
@@ -238,7 +239,7 @@ def _run(job: _Job, options: _Options, n_threads: int) -> RandomAlloy:
         )  # fmt: skip
     else:
         rng = np.random.default_rng(np.random.SeedSequence(options.seed, spawn_key=(job.number,)))
-        ensemble = sample(lattice, fractions, numbers, chosen, options.criteria, rng, n_threads)
+        ensemble = sample(lattice, fractions, numbers, chosen, options.criteria, rng, n_threads, cancelled)
         result = _of_ensemble(lattice, target, chosen, ensemble, n_threads)
     return _with_missing(result, numbers, options.missing)
 
@@ -304,7 +305,7 @@ def _run_all(
 
     def attempt(job: _Job) -> RandomAlloy | SeitzError:
         try:
-            return _run(job, options, 1)
+            return _run(job, options, 1, pool.cancelled)
         except SeitzError as error:
             return error
 
@@ -325,7 +326,12 @@ def _run_all(
 
 
 class _Pool(ThreadPoolExecutor):
-    """Threads that drop what they have not begun when an error or Ctrl-C ends the work."""
+    """Threads that give up when an error or Ctrl-C ends the work."""
+
+    def __init__(self, n_threads: int) -> None:
+        super().__init__(n_threads)
+        self.cancelled = Event()
 
     def __exit__(self, *details: Any) -> None:
+        self.cancelled.set()
         self.shutdown(wait=True, cancel_futures=True)

@@ -6,8 +6,11 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
+
+import numpy as np
 
 from seitz.elements import MAX_Z, SYMBOLS, atomic_number
 from seitz.errors import CompositionError, ElementError, ReadError
@@ -18,13 +21,43 @@ CompositionLike = str | Mapping[Any, float]
 
 _TOKEN = re.compile(r"\s*(?:([A-Z][a-z]?)|([(\[{])|([)\]}])|(\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|(\S))")
 _NESTING = 32
+_LONGEST = 10_000
+_SHOWN = 80
+_ROUNDING = 1e-12
 
 
-class Composition(NamedTuple):
-    """Fractions of elements that add up to one."""
+@dataclass(frozen=True, slots=True, eq=True)
+class Composition:
+    """Fractions of elements; made of amounts in any unit, which are scaled to add up to one.
+
+    Attributes
+    ----------
+    fractions
+        By atomic number, in the order given.
+
+    Raises
+    ------
+    CompositionError
+        Nothing in it, or a negative or infinite amount.
+    ElementError
+        A key that is no element.
+    """
 
     fractions: Mapping[int, float]
-    """By atomic number, in the order given."""
+
+    def __post_init__(self) -> None:
+        amounts = _listed(self.fractions)
+        largest = max(amounts.values(), default=0.0)
+        if not largest > 0:
+            raise CompositionError("the composition is empty: give an amount of at least one element")
+        total = math.fsum(amount / largest for amount in amounts.values())
+        if abs(largest * total - 1.0) < _ROUNDING:  # fractions already: as they are
+            largest, total = 1.0, 1.0
+        fractions = {z: amount / largest / total for z, amount in amounts.items() if amount > 0}
+        object.__setattr__(self, "fractions", MappingProxyType({z: x for z, x in fractions.items() if x > 0}))
+
+    def __reduce__(self) -> tuple[type[Composition], tuple[dict[int, float]]]:
+        return Composition, (dict(self.fractions),)
 
     @property
     def formula(self) -> str:
@@ -56,23 +89,21 @@ def as_composition(composition: CompositionLike | Composition) -> Composition:
     if isinstance(composition, Composition):
         return composition
     if isinstance(composition, str):
-        amounts, what = _parsed(composition), repr(composition)
-    else:
-        table = (
-            composition if isinstance(composition, Mapping) else getattr(composition, "get_el_amt_dict", None)
+        try:
+            return Composition(_parsed(composition))
+        except CompositionError as error:
+            shown = composition if len(composition) <= _SHOWN else f"{composition[:_SHOWN]}…"
+            raise CompositionError(f"{shown!r}: {error}") from None
+        except ElementError as error:
+            raise ElementError(f"{composition[:_SHOWN]!r}: {error}") from None
+    table = composition if isinstance(composition, Mapping) else getattr(composition, "get_el_amt_dict", None)
+    if callable(table):
+        table = table()
+    if not isinstance(table, Mapping):
+        raise CompositionError(
+            f"{type(composition).__name__!r} is no composition: give a formula, or amounts by element"
         )
-        if callable(table):
-            table = table()
-        if not isinstance(table, Mapping):
-            raise CompositionError(
-                f"{type(composition).__name__!r} is no composition: give a formula, or amounts by element"
-            )
-        amounts, what = _listed(table), "the composition"
-    total = math.fsum(amounts.values())
-    if not amounts or not total > 0:
-        raise CompositionError(f"{what} is empty: give an amount of at least one element")
-    fractions = {z: amount / total for z, amount in amounts.items() if amount > 0}
-    return Composition(MappingProxyType(fractions))
+    return Composition(table)
 
 
 def _listed(table: Mapping[Any, float]) -> dict[int, float]:
@@ -92,19 +123,21 @@ def _listed(table: Mapping[Any, float]) -> dict[int, float]:
 def _element(key: Any) -> int:
     if isinstance(key, bool):
         raise ElementError(f"{key!r} is no element")
-    if isinstance(key, int):
+    if isinstance(key, int | np.integer):
         if not 1 <= key <= MAX_Z:
             raise ElementError(f"there is no data for atomic number {key}: give 1 to {MAX_Z}")
-        return key
+        return int(key)
     return atomic_number(key if isinstance(key, str) else str(getattr(key, "symbol", key)))
 
 
 def _parsed(formula: str) -> dict[int, float]:
     """Amounts of the elements of a formula; brackets multiply what is in them."""
+    if len(formula) > _LONGEST:
+        raise CompositionError(f"a formula of {len(formula)} characters: give at most {_LONGEST}")
     tokens = list(_tokens(formula))
-    amounts, end = _group(formula, tokens, 0, 0)
+    amounts, end = _group(tokens, 0, 0)
     if end < len(tokens):
-        raise CompositionError(f"{formula!r}: a bracket is closed that was never opened")
+        raise CompositionError("a bracket is closed that was never opened")
     return amounts
 
 
@@ -113,7 +146,7 @@ def _tokens(formula: str) -> Iterator[tuple[str, str]]:
         symbol, opened, closed, amount, other = match.groups()
         if other is not None:
             hint = " (amounts cannot be negative)" if other == "-" else ""
-            raise CompositionError(f"{formula!r}: {other!r} has no meaning in a formula{hint}")
+            raise CompositionError(f"{other!r} has no meaning in a formula{hint}")
         yield next(
             (kind, text)
             for kind, text in (("symbol", symbol), ("open", opened), ("close", closed), ("amount", amount))
@@ -121,31 +154,33 @@ def _tokens(formula: str) -> Iterator[tuple[str, str]]:
         )
 
 
-def _group(formula: str, tokens: list[tuple[str, str]], at: int, depth: int) -> tuple[dict[int, float], int]:
+def _group(tokens: list[tuple[str, str]], at: int, depth: int) -> tuple[dict[int, float], int]:
     if depth > _NESTING:
-        raise CompositionError(f"{formula!r}: brackets are nested deeper than {_NESTING}")
+        raise CompositionError(f"brackets are nested deeper than {_NESTING}")
     amounts: dict[int, float] = {}
     while at < len(tokens):
         kind, text = tokens[at]
         if kind == "close":
             break
         if kind == "amount":
-            raise CompositionError(f"{formula!r}: the number {text} stands behind no element")
+            raise CompositionError(f"the number {text} stands behind no element")
         if kind == "open":
-            part, at = _group(formula, tokens, at + 1, depth + 1)
+            part, at = _group(tokens, at + 1, depth + 1)
             if at == len(tokens):
-                raise CompositionError(f"{formula!r}: a bracket is not closed")
+                raise CompositionError("a bracket is not closed")
         else:
-            part = {atomic_number(text, f"{formula!r}: "): 1.0}
+            part = {atomic_number(text): 1.0}
         at += 1
         factor = 1.0
         if at < len(tokens) and tokens[at][0] == "amount":
             factor = float(tokens[at][1])
             at += 1
         if not math.isfinite(factor):
-            raise CompositionError(f"{formula!r}: an amount is infinite")
+            raise CompositionError("an amount is infinite")
         for z, amount in part.items():
             amounts[z] = amounts.get(z, 0.0) + factor * amount
+            if not math.isfinite(amounts[z]):
+                raise CompositionError("an amount is infinite")
     return amounts, at
 
 

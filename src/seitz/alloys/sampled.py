@@ -6,7 +6,9 @@ seed makes it repeatable, and a limit ends it. Geometry is tessellated once; an 
 
 from __future__ import annotations
 
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
+from threading import Event
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +23,7 @@ from .lattice import AlloyLattice
 from .ranges import feature_ranges
 
 _FIRST_CHUNK = 24
+_LARGEST_CHUNK = 256  # so that an interruption is not waited for
 _GROUPS = 20  # of the jackknife
 
 
@@ -58,6 +61,7 @@ def sample(
     criteria: Criteria,
     rng: np.random.Generator,
     n_threads: int,
+    cancelled: Event | None = None,
 ) -> Ensemble:
     """Fill supercells of the lattice until every criterion is met, or the limit is reached.
 
@@ -65,6 +69,8 @@ def sample(
     ----------
     fractions, numbers
         (n_sublattices, n_elements) probabilities, and the atomic numbers of their columns.
+    cancelled
+        Once set, the work is given up between two chunks of expansions.
     """
     faces, sublattices = lattice.expanded(criteria.minimum_sites)
     thresholds = np.cumsum(fractions, axis=1)[sublattices]
@@ -90,7 +96,9 @@ def sample(
         if reached.size or len(species) == criteria.max_expansions:
             end = int(reached[0]) + 1 if reached.size else len(species)
             break
-        chunk *= 2
+        chunk = min(2 * chunk, _LARGEST_CHUNK)
+        if cancelled is not None and cancelled.is_set():
+            raise CancelledError
     change = change[:end]
     worst = tuple(
         descriptor.names[k] if np.isfinite(c) else ""

@@ -20,6 +20,7 @@ from seitz.featurize import open_items
 from seitz.missing import MissingPolicy
 from seitz.record import Record
 from seitz.table import FeatureTable, RowWarning
+from seitz.tessellation import thread_count
 
 from .changes import Change, Substitution
 from .host import HostPlan
@@ -73,6 +74,9 @@ def featurize_dilute(
     chosen = find_descriptor(descriptor, walk)
     if on_error not in get_args(ErrorPolicy):
         raise OptionError(f"on_error={on_error!r}: choose one of {', '.join(get_args(ErrorPolicy))}")
+    if missing not in get_args(MissingPolicy):
+        raise OptionError(f"missing={missing!r}: choose one of {', '.join(get_args(MissingPolicy))}")
+    thread_count(n_threads)
     finder = _Finder(host, tolerance, n_threads)
     records = list(open_items(structures, "raise")[0])
     variants: list[_Variant | SeitzError] = [_attempt(finder.variant, record) for record in records]
@@ -118,7 +122,7 @@ class _Finder:
         if isinstance(self.host, HostPlan):
             self.reference = self.host.cell
             self.plans[_key(self.reference)] = self.host
-        elif self.host != "pure":
+        elif not (isinstance(self.host, str) and self.host == "pure"):
             self.rescale = isinstance(self.host, str) and prototype_cell(self.host) is not None
             self.reference = as_cell(self.host)
         if self.reference is None:

@@ -68,7 +68,9 @@ class Matcher:
     """A host to be found in many structures: what depends on the host alone is done once."""
 
     def __init__(self, host: Cell, *, tolerance: float | None = None, rescale: bool = False) -> None:
-        if tolerance is not None and not 0 < tolerance < np.inf:
+        if tolerance is not None and (
+            isinstance(tolerance, bool) or not isinstance(tolerance, int | float) or not 0 < tolerance < 1e6
+        ):
             raise DefectError(f"tolerance={tolerance!r}: give a positive length in Å")
         self._host, self._tolerance, self._rescale = host, tolerance, rescale
         self._expanded: dict[tuple[int, bytes, bytes], Cell] = {}
@@ -96,7 +98,8 @@ class Matcher:
                 n_cells = abs(round(float(np.linalg.det(matrix))))
                 scale = (structure.volume / (reference.volume * n_cells)) ** (1 / 3)
                 reach = self._reach * scale if self._tolerance is None else self._reach
-                found = _best_shift(structure, self._expand(reference, matrix, structure.lattice), reach)
+                expanded = self._expand(reference, matrix, structure.lattice)
+                found = _best_shift(structure, expanded, reach, len(reference))
                 if best is None or found[0] > best[0]:
                     best = found
                 if best[0] >= _clear(structure):
@@ -137,7 +140,10 @@ def expand(host: Cell, matrix: IndexArray, lattice: FloatArray) -> Cell:
     points = grid.reshape(-1, 3) @ inverse
     inside = ((points > -1e-9) & (points < 1 - 1e-9)).all(axis=1)
     cells = points[inside]
-    assert len(cells) == n_cells, (len(cells), n_cells)
+    if len(cells) != n_cells:
+        raise DefectError(
+            f"{len(cells)} of {n_cells} cells of the host were found in the structure's lattice"
+        )
     coords = (cells[:, None, :] + (host.frac_coords @ inverse)[None, :, :]).reshape(-1, 3)
     occupancies = {
         k * len(host) + site: content for k in range(n_cells) for site, content in host.occupancies.items()
@@ -169,7 +175,9 @@ def _cell_counts(structure: Cell, host: Cell, rescale: bool) -> list[int]:
     """How many host cells the structure may hold: by volume, or by number of atoms where the scale is free."""
     ratio = len(structure) / len(host) if rescale else structure.volume / host.volume
     nearest = max(1, round(ratio))
-    return sorted(range(max(1, nearest - 1), nearest + 2), key=lambda n: abs(n - ratio))
+    # More sites than this cannot be found again by half.
+    most = min(nearest + 1, int((len(structure) / _MOSTLY + 1) / len(host)))
+    return sorted(range(max(1, nearest - 1), most + 1), key=lambda n: abs(n - ratio))
 
 
 def _turned(lattice: FloatArray, host: FloatArray, n_cells: int) -> list[tuple[float, IndexArray]]:
@@ -204,15 +212,17 @@ def _at_angle(vectors: FloatArray, first: Any, others: IndexArray, scalar: float
 # --- sites -------------------------------------------------------------------------------------------------------
 
 
-def _best_shift(structure: Cell, host: Cell, reach: float) -> tuple[float, Mapping]:
-    """The mapping of the origin shift that explains most atoms, with its score."""
+def _best_shift(structure: Cell, host: Cell, reach: float, n_basis: int) -> tuple[float, Mapping]:
+    """The mapping of the origin shift that explains most atoms, with its score.
+
+    The first ``n_basis`` sites of the host are one of its cells: translations by the others give the same.
+    """
     best = _refined(structure, _mapped(structure, host, reach), reach)
     if best[0] >= _clear(structure):
         return best
     # An atom that is not itself part of a defect stands on some site of the host.
-    n_kinds = min(len(host), 64)
     for atom in _spread(len(structure), 6):
-        for site in _spread(len(host), n_kinds):
+        for site in _spread(n_basis, 64):
             shift = structure.frac_coords[atom] - host.frac_coords[site]
             moved = host.replace(frac_coords=host.frac_coords + shift)
             found = _mapped(structure, moved, reach)

@@ -23,6 +23,8 @@ from .labels import SiteLabels, site_kinds
 if TYPE_CHECKING:
     pass
 
+_SHORTEST = 0.2  # Å
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Orbits(SiteClasses):
@@ -134,6 +136,11 @@ def primitive_cell(structure: StructureLike, *, symprec: float = SYMPREC) -> Cel
 def _moyopy_dataset(cell: Cell, kinds: list[int], symprec: float) -> Any:
     import moyopy
 
+    shortest = float(np.linalg.norm(cell.lattice, axis=1).min())
+    if shortest < _SHORTEST:  # the search would take for ever
+        raise SymmetryError(
+            f"a lattice vector of {shortest:g} Å is too short for a search of symmetry: check the unit, give Å"
+        )
     try:
         with _without_stray_warnings("moyo"):
             return moyopy.MoyoDataset(
