@@ -34,7 +34,7 @@ _INTRODUCTION = {
     ),
     "chemical order": (
         "Random walks over the faces, and whether the elements can form an ionic compound: see the "
-        "[feature guide](features.md)."
+        "[page on Ward2017](ward2017.md)."
     ),
     "composition": "Neither positions nor cells enter, only which elements there are and how many.",
     "site properties": "Properties of the elements on the sites; positions do not enter.",
@@ -176,6 +176,7 @@ _CASES = {
     "batch": "Batches from arrays",
     "decorations": "Decorations of one tessellation",
     "command": "The command, from files to a table",
+    "variants": "Defects, random alloys, Ward2017",
     "threads": "Threads",
     "import": "Import",
     "scaling": "Large structures",
