@@ -161,15 +161,14 @@ def test_samples_have_the_mean_that_the_infinite_alloy_says():
             if min(fractions.values()) < 0.02:
                 fractions = dict.fromkeys(fractions, 1.0) | {int(picked[0]): 2.0}
             exact = featurize_random(lattice, fractions, mode="exact").values
-            runs = np.array([featurize_random(lattice, fractions, seed=s).values for s in range(12)])
-            error = runs.std(axis=0, ddof=1) / 12**0.5
+            runs = np.array([featurize_random(lattice, fractions, seed=s).values for s in range(30)])
+            error = runs.std(axis=0, ddof=1) / 30**0.5
             moving = SIZE_FREE & (error > 1e-9 * np.maximum(1.0, np.abs(exact)))
             within.append((np.abs(runs.mean(axis=0) - exact) < 3 * error)[moving])
             still = SIZE_FREE & ~moving
             assert_allclose(runs.mean(axis=0)[still], exact[still], rtol=1e-6, atol=1e-6)
     assert len(within) == 160
-    # Twelve runs: Student's t with 11 degrees of freedom puts 98.8 % within three, a normal one 99.7 %.
-    assert np.concatenate(within).mean() >= 0.985
+    assert np.concatenate(within).mean() >= 0.99
 
 
 def test_stored_runs_of_the_published_routine_are_compatible(shared_records):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import signal
 import subprocess
 import sys
 import threading
@@ -170,3 +171,24 @@ def test_hosts_and_structures_of_other_worlds_are_told_apart():
 def test_numbers_beyond_all_bounds_are_refused(name):
     with pytest.raises(OptionError, match=name):
         featurize_random("bcc", "Fe", **{name: 10**400}, mode="exact")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are not sent like this there")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_command_leaves_nothing_half_done(tmp_path, number, code):
+    target = tmp_path / "out.csv"
+    target.write_text("id,mine\n")
+    command = [sys.executable, "-m", "seitz", "random", "Fe50Ni50", "-l", "bcc", "--seed", "0"]
+    command += ["--feature-criterion", "1e-15", "--max-expansions", "100000", "-o", str(tmp_path / "new.csv")]
+    # A shell's background jobs ignore Ctrl-C, and so would what they start.
+    process = subprocess.Popen(
+        command, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
+    )
+    try:
+        time.sleep(3)
+        process.send_signal(number)
+        assert process.wait(timeout=60) == code
+    finally:
+        process.kill()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv"]
+    assert target.read_text() == "id,mine\n"
