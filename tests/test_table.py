@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import pickle
+import subprocess
 import sys
 from pathlib import Path
 
@@ -83,6 +84,7 @@ def test_lists_of_failures_of_an_earlier_table_are_removed(table, tmp_path):
         ("features.csv.GZ", "features.failures.csv.GZ"),
         ("run.2.jsonl.zst", "run.2.failures.jsonl.zst"),
         ("parquet.parquet", "parquet.failures.parquet"),
+        ("a.failures.b/x.csv", "a.failures.b/x.failures.csv"),
     ],
 )
 def test_the_name_of_a_sibling_keeps_the_suffixes(name, expected):
@@ -170,3 +172,95 @@ def test_tables_pickle(table):
     assert again.names == table.names
     assert np.array_equal(again.values, table.values, equal_nan=True)
     assert again.failures == table.failures
+
+
+# --- files that appear together ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["failures", "warnings"])
+def test_a_file_beside_the_table_that_is_of_no_earlier_one_stays(table, tmp_path, kind):
+    own = tmp_path / f"t.{kind}.csv"
+    own.write_text("mine\n")
+    for each in (table, table[[0, 2]]):
+        with pytest.raises(WriteError, match=rf"t\.{kind}\.csv would be replaced"):
+            each.write(tmp_path / "t.csv")
+    own.unlink()
+    own.mkdir()
+    with pytest.raises(WriteError, match=rf"t\.{kind}\.csv: is a directory"):
+        table.write(tmp_path / "t.csv")
+    assert list(tmp_path.iterdir()) == [own]
+
+
+def test_two_results_do_not_go_to_one_file(table, tmp_path):
+    table[[0]].write(tmp_path / "t.csv")
+    (tmp_path / "t.failures.csv").symlink_to("t.csv")
+    before = (tmp_path / "t.csv").read_bytes()
+    with pytest.raises(WriteError, match="this one file"):
+        table.write(tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_bytes() == before
+
+
+def test_a_write_protected_table_stays(table, tmp_path, monkeypatch):
+    table[[0]].write(tmp_path / "t.csv")
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(WriteError, match="write-protected"):
+        table.write(tmp_path / "t.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+left, replace, unlink = int(sys.argv[1]), Path.replace, Path.unlink
+def limited(change):
+    def changed(path, *more, **options):
+        global left
+        if path.suffix == ".part" or path.exists():
+            if not left:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left -= 1
+        return change(path, *more, **options)
+    return changed
+Path.replace, Path.unlink = limited(replace), limited(unlink)
+import seitz
+from seitz.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+@pytest.mark.parametrize("command", ["featurize", "dilute", "random"])
+def test_wherever_a_process_is_killed_a_table_has_its_failures_beside_it(tmp_path, command):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "bad.POSCAR").write_text("cut short\n")
+    arguments = {
+        "featurize": ["in"],
+        "dilute": ["bcc", "--structures", "in"],
+        "random": ["Xx", "-l", "bcc", "--exact"],
+    }[command]
+    found = []
+    for changes in range(6):
+        for old in tmp_path.glob("*.*"):
+            old.unlink()
+        line = [sys.executable, "-c", _KILLED, str(changes), command, *arguments, "-o", "o.csv"]
+        code = subprocess.run(line, cwd=tmp_path, capture_output=True, timeout=60).returncode
+        names = {path.name for path in tmp_path.iterdir() if not path.name.startswith(".")} - {"in"}
+        assert "o.failures.csv" in names or "o.csv" not in names
+        found.append(names)
+        if code != -9:
+            break
+    assert code == 1 and {"o.failures.csv"} in found and found[-1] == {"o.csv", "o.failures.csv"}
+
+
+def test_a_failed_change_of_names_tells_what_was_replaced(table, tmp_path, monkeypatch):
+    replace = Path.replace
+
+    def failing(path: Path, target: Path) -> Path:
+        if Path(target).name == "t.csv":
+            raise PermissionError(13, "no")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", failing)
+    with pytest.raises(WriteError, match=r"replaced already: .*t\.failures\.csv"):
+        table.write(tmp_path / "t.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.failures.csv"]

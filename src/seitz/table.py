@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 import numpy as np
 
@@ -141,29 +141,23 @@ class FeatureTable:
 
         If rows failed, they are listed in a file beside it, ``features.failures.csv`` for ``features.csv``, and
         warnings in ``features.warnings.csv``, as the command does. Such a file of an earlier table is removed where
-        there is nothing to list. Only Parquet and NPZ have a place for :attr:`metadata`.
+        there is nothing to list. They appear together, the table last. Only Parquet and NPZ have a place for
+        :attr:`metadata`.
 
         Raises
         ------
         WriteError
-            A file cannot be written; an existing one is left as it was.
+            A file cannot be written, or one with the name of a list is of no earlier table; all stay as they were.
         OptionError
             The file name belongs to no format.
         """
-        from .io import open_rows, open_sink
+        from .io.results import write_results
 
-        with open_sink(path, names=self.names, metadata=self.metadata) as sink:
-            sink.append(self.ids, self.values)
-        with open_rows(sibling(path, "failures"), FAILURE_COLUMNS) as rows:
-            for failure in self.failures:
-                rows.append(*(getattr(failure, name) for name in FAILURE_COLUMNS))
-        with open_rows(sibling(path, "warnings"), WARNING_COLUMNS) as rows:
-            for warning in self.warnings:
-                rows.append(*(getattr(warning, name) for name in WARNING_COLUMNS))
+        write_results(path, self)
 
 
-def sibling(path: PathLike, kind: Literal["failures", "warnings"]) -> Path:
-    """Name of the file beside a table that lists its failures or warnings.
+def sibling(path: PathLike, kind: str) -> Path:
+    """Name of a file beside a table: of its ``"failures"``, its ``"warnings"``, or of another kind.
 
     Examples
     --------

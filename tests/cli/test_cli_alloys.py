@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
+import sys
 
 import numpy as np
 import pytest
-from command_samples import poscar
+from command_samples import json_line, poscar
 from numpy.testing import assert_allclose
 
 import seitz as package
@@ -112,3 +115,103 @@ def test_wrong_command_lines_of_dilute_are_refused(seitz, arguments, message):
     done = seitz("dilute", *arguments)
     assert done.code == 2
     assert message in done.err
+
+
+# --- files of the user's own --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def inputs(tmp_path, monkeypatch):
+    """A table of compositions, and a host and its variants as JSON lines; each also under another name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.csv").write_text("id,composition\none,Fe50Ni50\n")
+    for name in ("h.jsonl", "v.jsonl"):
+        (tmp_path / name).write_text(json_line(name, bcc()))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "w.jsonl").write_text(json_line("w", bcc()))
+    (tmp_path / "soft.csv").symlink_to("c.csv")
+    (tmp_path / "hard.csv").hardlink_to("c.csv")
+    (tmp_path / "p.html").symlink_to("h.jsonl")
+    (tmp_path / "o.failures.csv").symlink_to("c.csv")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "random c.csv -l bcc --exact -o c.csv",
+        "random c.csv -l bcc --exact -o soft.csv",
+        "random c.csv -l bcc --exact -o hard.csv",
+        "random c.csv -l bcc --exact -o o.csv",
+        "random Fe -l h.jsonl --exact -o h.jsonl",
+        "random Fe50Ni50 -l h.jsonl --plot p.html",
+        "dilute h.jsonl --solutes Al -o h.jsonl",
+        "dilute h.jsonl --solutes Al --plot p.html",
+        "dilute h.jsonl --structures v.jsonl -o v.jsonl",
+        "dilute h.jsonl --structures folder -o folder/w.jsonl",
+    ],
+)
+def test_an_input_is_never_replaced(seitz, inputs, line):
+    before = contents(inputs)
+    done = seitz(*line.split())
+    assert done.code == 2 and "choose another" in done.err and "input" in done.err
+    assert contents(inputs) == before
+
+
+@pytest.mark.parametrize("kind", ["failures", "warnings", "standard_error"])
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_files_beside_the_table_that_are_of_no_earlier_run_stay(
+    seitz, tmp_path, monkeypatch, kind, is_folder
+):
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / f"o.{kind}.csv"
+    own.mkdir() if is_folder else own.write_text("mine\n")
+    lines = ["random Fe -l bcc --exact -o o.csv"]
+    lines += ["dilute bcc --solutes Al -o o.csv"] if kind != "standard_error" else []
+    for line in lines:
+        done = seitz(*line.split())
+        assert done.code == 2 and own.name in done.err and "choose another -o" in done.err
+        assert [path.name for path in tmp_path.iterdir()] == [own.name]
+        assert is_folder or own.read_text() == "mine\n"
+
+
+def test_standard_errors_of_an_earlier_run_are_replaced_and_removed_in_any_folder(seitz, tmp_path):
+    folder = tmp_path / "a.failures.b"
+    folder.mkdir()
+    target, errors = folder / "o.csv", folder / "o.standard_error.csv"
+    for _ in range(2):
+        assert seitz("random", "Fe50Ni50", "-l", "bcc", "--seed", "3", "-o", target).code == 0
+        assert errors.exists()
+    assert seitz("random", "Fe50Ni50", "-l", "bcc", "--exact", "-o", target).code == 0
+    assert [path.name for path in tmp_path.rglob("*.csv")] == ["o.csv"]
+
+
+def test_names_do_not_steer_the_terminal(seitz, tmp_path):
+    (tmp_path / "bad\x1b[2J\nname.POSCAR").write_text("cut short\n")
+    done = seitz("dilute", "bcc", "--structures", tmp_path)
+    assert done.code == 1 and "bad\\x1b[2J\\nname.POSCAR: " in done.out and "\x1b" not in done.out
+    (tmp_path / "c.csv").write_text('id,composition\n"a\x1b[2J\nb",Fe\n')
+    done = seitz("random", tmp_path / "c.csv", "-l", "bcc", "--exact")
+    assert "a\\x1b[2J" in done.out and "\x1b" not in done.out
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+# --- tables of compositions ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="named pipes")
+def test_tables_of_compositions_that_cannot_be_read_are_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("seitz.io.streams.MAX_DOCUMENT_BYTES", 2**20)
+    (tmp_path / "folder.csv").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "binary.csv").write_bytes(b"composition\n\0\1\2")
+    (tmp_path / "bomb.csv.gz").write_bytes(gzip.compress(bytes(2**22)))
+    (tmp_path / "long.csv").write_text("composition\n" + "F" * 200_000)
+    for name in ("folder.csv", "pipe.csv", "binary.csv", "bomb.csv.gz", "long.csv", "gone.csv"):
+        with pytest.raises(package.errors.ReadError, match=f"{name}: "):
+            package.read_compositions(tmp_path / name)
+    with pytest.raises(package.errors.ReadError, match=r"a\\x00b\.csv: "):
+        package.read_compositions("a\0b.csv")

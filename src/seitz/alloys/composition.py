@@ -199,34 +199,39 @@ def read_compositions(path: str | os.PathLike[str]) -> dict[str, Composition]:
     """
     import csv
 
+    from seitz.io.records import printable
     from seitz.io.streams import decode, read_document
 
+    source = printable(os.fspath(path))
     try:
         text = decode(read_document(os.fspath(path)))
+        reader = csv.DictReader(text.splitlines())
+        columns = [name for name in reader.fieldnames or () if name]
+        lines = list(reader)
     except OSError as error:
-        raise ReadError(f"{path}: {error.strerror or error}") from None
-    reader = csv.DictReader(text.splitlines())
-    columns = [name for name in reader.fieldnames or () if name]
+        raise ReadError(f"{source}: {error.strerror or error}") from None
+    except (ValueError, csv.Error) as error:  # ReadError is one, and so is a NUL in the name
+        raise ReadError(f"{source}: {error}") from None
     by_role = {name.strip().lower(): name for name in columns}
     formula = next((by_role[role] for role in ("composition", "formula") if role in by_role), None)
     name = next((by_role[role] for role in ("id", "name") if role in by_role), None)
     elements = [column for column in columns if column.strip() in SYMBOLS[1:]]
     if formula is None and not elements:
         raise CompositionError(
-            f"{path}: no column is called composition or formula, or like an element; "
+            f"{source}: no column is called composition or formula, or like an element; "
             f"there are {', '.join(columns)[:200]}"
         )
     found: dict[str, Composition] = {}
-    for row, line in enumerate(reader):
+    for row, line in enumerate(lines):
         try:
             if formula is not None:
                 composition = as_composition((line[formula] or "").strip())
             else:
                 composition = as_composition({c.strip(): float(line[c] or 0) for c in elements})
         except (CompositionError, ElementError) as error:
-            raise type(error)(f"{path}, line {row + 2}: {error}") from None
+            raise type(error)(f"{source}, line {row + 2}: {error}") from None
         except ValueError as error:
-            raise CompositionError(f"{path}, line {row + 2}: {error}") from None
+            raise CompositionError(f"{source}, line {row + 2}: {error}") from None
         key = (line[name] or "").strip() if name is not None else ""
         key = key or str(row)
         found[key if key not in found else f"{key} (line {row + 2})"] = composition

@@ -15,7 +15,7 @@ from seitz.elements import MAX_Z, SYMBOLS
 from seitz.missing import MissingPolicy
 
 from .console import Debug, Json, UsageError, console, print_json
-from .tables import Output, Picture, check_output, check_picture, print_written, written
+from .tables import Output, Picture, check_output, check_picture, plain, print_written, written
 
 if TYPE_CHECKING:
     from seitz.cell import Cell
@@ -86,9 +86,12 @@ def dilute(
     from seitz.io import read_structures
     from seitz.table import concatenate
 
+    from .outputs import check_inputs
+
     check_output(output)
     if plot is not None:
         check_picture(plot)
+    check_inputs(output, plot, named=[host], searched=structures or [])
     elements = _elements(solutes)
     if not elements and not vacancies and not structures and plot is None:
         raise UsageError(
@@ -160,7 +163,7 @@ def _report(table: FeatureTable, cell: Cell, seconds: float, files: dict[str, st
         return
     out = console()
     failed = f"{len(table.failures)} failed" if table.failures else "none failed"
-    arrow = f" → {files['output']}" if files else ""
+    arrow = f" → {plain(files['output'])}" if files else ""
     variants = "variant" if len(table) == 1 else "variants"
     out.print(
         f"{len(table):,} {variants} of {cell.formula} ({len(cell)} sites, one is {100 / len(cell):.3g} at.%), "
@@ -170,4 +173,5 @@ def _report(table: FeatureTable, cell: Cell, seconds: float, files: dict[str, st
     )
     print_written(files)
     for failure in table.failures[:20]:
-        out.print(f"  {failure.source or failure.id}: {failure.message}", markup=False, soft_wrap=True)
+        line = f"{failure.source or failure.id}: {failure.message}"
+        out.print(f"  {plain(line)}", markup=False, soft_wrap=True)

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable, Iterable
-from functools import cache
-from typing import Any
+from collections.abc import Iterable
 
-from seitz.descriptors import descriptors
+from seitz.io.earlier import RESULT_NAMES, holds_results
 
-FAILURE_COLUMNS = ("index", "id", "source", "error", "message")
-WARNING_COLUMNS = ("index", "id", "source", "message")
-
-_NAMES = (".parquet", ".npz", ".csv", ".csv.gz", ".csv.zst", ".jsonl", ".jsonl.gz", ".jsonl.zst")
-_SIBLINGS = {".failures.": FAILURE_COLUMNS, ".warnings.": WARNING_COLUMNS}
-_HEAD_BYTES = 65536
-_SHOWN_NAMES = 3  # feature names in a row that leave no doubt
+__all__ = ["EarlierResults", "holds_results"]
 
 
 class EarlierResults:
@@ -28,87 +18,7 @@ class EarlierResults:
     def __contains__(self, path: object) -> bool:
         return (
             isinstance(path, str)
-            and path.lower().endswith(_NAMES)
+            and path.lower().endswith(RESULT_NAMES)
             and path not in self._named
             and holds_results(path)
         )
-
-
-def holds_results(path: str) -> bool:
-    """Whether a file is a table of features, or the list of failures or warnings beside one."""
-    name = os.path.basename(path).lower()  # noqa: PTH119  # unlike Path, it takes any name
-    suffix = next((known for known in _NAMES if name.endswith(known)), None)
-    if suffix is None or not os.path.isfile(path):  # noqa: PTH113  # opening a pipe would wait for its writer
-        return False
-    columns = next((columns for mark, columns in _SIBLINGS.items() if mark in name), ())
-    try:
-        return _LOOK_INSIDE[suffix.split(".")[1]](path, columns)
-    except Exception:  # whatever is wrong with the file, reading it as an input says it
-        return False
-
-
-def _in_parquet(path: str, columns: tuple[str, ...]) -> bool:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    schema = pq.read_schema(path)
-    if columns and tuple(schema.names) == columns:
-        return True
-    # Structures that somebody put beside the features would be columns of another type.
-    numbers = all(field.name == "id" or pa.types.is_float64(field.type) for field in schema)
-    return numbers and b"seitz.descriptor" in (schema.metadata or {})
-
-
-def _in_npz(path: str, columns: tuple[str, ...]) -> bool:
-    import numpy as np
-
-    with np.load(path, allow_pickle=False) as archive:
-        if columns and set(archive.files) == set(columns):
-            return True
-        if set(archive.files) != {"ids", "names", "values", "metadata"}:
-            return False
-        small = archive.zip.getinfo("metadata.npy").file_size <= _HEAD_BYTES
-        return small and '"seitz.descriptor"' in str(archive["metadata"])
-
-
-def _in_csv(path: str, columns: tuple[str, ...]) -> bool:
-    header = _first_line(path).rstrip(b"\r\n")
-    if columns and header == ",".join(columns).encode():
-        return True
-    return any(
-        header.startswith(",".join(["id", *known.names[:_SHOWN_NAMES]]).encode() + b",")
-        for known in descriptors().values()
-    )
-
-
-def _in_jsonl(path: str, columns: tuple[str, ...]) -> bool:
-    line = _first_line(path)
-    if columns and _object_with(columns).fullmatch(line.rstrip()):
-        return True
-    return any(
-        _object_with(("id", *known.names[:_SHOWN_NAMES]), more=True).match(line)
-        for known in descriptors().values()
-    )
-
-
-def _first_line(path: str) -> bytes:
-    from seitz.io.streams import open_stream
-
-    with open_stream(path) as stream:
-        return stream.readline(_HEAD_BYTES)
-
-
-@cache
-def _object_with(keys: tuple[str, ...], *, more: bool = False) -> re.Pattern[bytes]:
-    """Beginning of a JSON object with these keys in this order, and plain values."""
-    value = r'(?:"(?:[^"\\]|\\.)*"|[^",{}\[\]]+)'
-    pairs = r"\s*,\s*".join(rf'"{re.escape(key)}"\s*:\s*{value}' for key in keys)
-    return re.compile((r"\{\s*" + pairs + (r"\s*," if more else r"\s*\}")).encode())
-
-
-_LOOK_INSIDE: dict[str, Callable[[str, Any], bool]] = {
-    "parquet": _in_parquet,
-    "npz": _in_npz,
-    "csv": _in_csv,
-    "jsonl": _in_jsonl,
-}

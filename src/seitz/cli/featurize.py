@@ -21,12 +21,14 @@ from seitz.finders import SYMPREC, Finder
 from seitz.missing import MissingPolicy
 
 from .console import Debug, Json, Symprec, console, print_json
+from .tables import plain
 from .wording import as_command_line
 
 if TYPE_CHECKING:
+    from seitz.io.results import ResultSinks
     from seitz.parallel_files import FileBatch
 
-    from .outputs import Outputs, Rows
+    from .outputs import Outputs
 
 
 def featurize(
@@ -151,7 +153,7 @@ class _Summary:
     seconds: float = 0.0
     started: float = field(default_factory=time.perf_counter)
 
-    def write(self, batch: FileBatch, rows: Rows) -> None:
+    def write(self, batch: FileBatch, rows: ResultSinks) -> None:
         """Write a batch, and count what is in it."""
         table = batch.table
         rows.table.append(table.ids, table.values)
@@ -195,14 +197,14 @@ class _Summary:
         out.print(
             f"[bold]{_counted(self.n_structures, 'structure')}[/], {_counted(self.n_sites, 'site')}, {failed}, "
             f"{self.seconds:.2f} s, {self.n_structures / self.seconds:,.0f} structures/s "
-            f"[dim]→[/] [bold]{escape(os.fspath(outputs.path))}[/]",
+            f"[dim]→[/] [bold]{escape(plain(outputs.path))}[/]",
             soft_wrap=True,
         )
         if self.n_failures:
-            out.print(f"  failures: {escape(os.fspath(outputs.failures))}", soft_wrap=True)
+            out.print(f"  failures: {escape(plain(outputs.failures))}", soft_wrap=True)
         if self.n_warnings:
             out.print(
-                f"  warnings: {escape(os.fspath(outputs.warnings))} [dim]"
+                f"  warnings: {escape(plain(outputs.warnings))} [dim]"
                 f"({self.n_warnings:,} with elements that lack a property)[/]",
                 soft_wrap=True,
             )

@@ -15,12 +15,14 @@ from seitz.missing import MissingPolicy
 from seitz.table import sibling
 
 from .console import Debug, Json, UsageError, console, head_line, print_json
-from .tables import Output, Picture, check_output, check_picture, print_written, written
+from .tables import Output, Picture, check_output, check_picture, plain, print_written, written
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from seitz.alloys import RandomAlloy, RandomAlloys
+
+_BESIDE = ("failures", "warnings", "standard_error")
 
 
 def random(
@@ -83,16 +85,19 @@ def random(
     """
     from seitz.alloys import featurize_random
 
+    from .outputs import check_inputs
+
     check_output(output)
+    if plot is not None:
+        check_picture(plot)
+    check_inputs(output, plot, named=[*compositions, *lattices], kinds=_BESIDE)
     if n_sites is not None and not exact:
         raise UsageError("--n-sites: a sample has the extremes of its own size; give it with --exact")
     asked = _compositions(compositions)
-    if plot is not None:
-        check_picture(plot)
-        if exact or len(asked) * len(lattices) != 1:
-            raise UsageError(
-                "--plot shows the convergence of one sampled alloy: give one lattice and composition"
-            )
+    if plot is not None and (exact or len(asked) * len(lattices) != 1):
+        raise UsageError(
+            "--plot shows the convergence of one sampled alloy: give one lattice and composition"
+        )
     with _progress() as progress:
         result = featurize_random(
             lattices,
@@ -151,16 +156,16 @@ def _write(result: RandomAlloys, output: Path) -> dict[str, str]:
 
     import numpy as np
 
+    from seitz.io.results import write_results
+
     table = result.table
-    table.write(output)
-    files = written(output, table)
-    beside = Path(str(sibling(output, "failures")).replace(".failures.", ".standard_error."))
-    beside.unlink(missing_ok=True)  # of an earlier run
+    files, standard_error = written(output, table), None
     if any(alloy is not None and alloy.mode == "sampled" for alloy in result):
         blank = np.full(len(result.descriptor), np.nan)
         errors = np.array([blank if alloy is None else alloy.standard_error for alloy in result])
-        dataclasses.replace(table, values=errors, failures=(), warnings=()).write(beside)
-        files["standard_errors_path"] = str(beside)
+        standard_error = dataclasses.replace(table, values=errors, failures=(), warnings=())
+        files["standard_errors_path"] = str(sibling(output, "standard_error"))
+    write_results(output, table, beside={"standard_error": standard_error})
     return files
 
 
@@ -193,7 +198,7 @@ def _report(result: RandomAlloys, files: dict[str, str], *, as_json: bool) -> No
     out.print(_table(result, reasons))
     if files:
         vectors = f"{len(result)} vector{'' if len(result) == 1 else 's'}"
-        out.print(f"{vectors} → {files['output']}", markup=False, soft_wrap=True)
+        out.print(f"{vectors} → {plain(files['output'])}", markup=False, soft_wrap=True)
         print_written(files)
 
 
@@ -205,10 +210,11 @@ def _table(result: RandomAlloys, reasons: dict[int, str]) -> Table:
     for head, justify in (("Alloy", "left"), ("Sites", "right"), ("Composition", "left"), ("Status", "left")):
         table.add_column(head, justify=justify)  # type: ignore[arg-type]
     for k, (alloy, name) in enumerate(zip(result, result.ids, strict=True)):
+        shown = escape(plain(name))
         if alloy is None:
-            table.add_row(escape(name), "", "", f"[red]failed: {escape(reasons[k])}[/]")
+            table.add_row(shown, "", "", f"[red]failed: {escape(plain(reasons[k]))}[/]")
             continue
         sites = f"{alloy.n_sites:,}" if alloy.n_sites else "∞"
         colour = "green" if alloy.converged else "yellow"
-        table.add_row(escape(name), sites, alloy.composition.formula, f"[{colour}]{escape(alloy.status)}[/]")
+        table.add_row(shown, sites, alloy.composition.formula, f"[{colour}]{escape(alloy.status)}[/]")
     return table

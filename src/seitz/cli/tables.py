@@ -35,6 +35,20 @@ Picture = Annotated[
 ]
 
 
+def plain(text: str | os.PathLike[str]) -> str:
+    r"""The text on one line, with escapes for what would steer a terminal.
+
+    Examples
+    --------
+    >>> print(plain("a\x1b[2J\nb"))
+    a\x1b[2J\nb
+    """
+    from seitz.io.records import printable
+
+    letters = printable(os.fspath(text))
+    return "".join(x if x.isprintable() else x.encode("unicode_escape").decode() for x in letters)
+
+
 def written(path: Path, table: FeatureTable) -> dict[str, str]:
     """Files that writing a table made, by what they hold."""
     found = {"output": str(path)}
@@ -51,7 +65,7 @@ def print_written(files: Mapping[str, str]) -> None:
     for name, path in files.items():
         if name != "output":
             title = name.removesuffix("_path").replace("_", " ")
-            out.print(f"  {title}: {path}", markup=False, soft_wrap=True)
+            out.print(f"  {title}: {plain(path)}", markup=False, soft_wrap=True)
 
 
 def check_output(path: Path | None) -> None:
@@ -67,8 +81,8 @@ def check_picture(path: Path) -> None:
 
 def _check(path: Path, suffixes: tuple[str, ...], option: str) -> None:
     if not path.name.lower().endswith(suffixes) or path.name.lower() in suffixes:
-        raise UsageError(f"{path}: the name must end in {', '.join(suffixes)}")
+        raise UsageError(f"{plain(path)}: the name must end in {', '.join(suffixes)}")
     if not os.path.isdir(path.parent):  # noqa: PTH112  # unlike Path, it never raises
-        raise UsageError(f"{path.parent}: no such folder: create it first, or choose another {option}")
+        raise UsageError(f"{plain(path.parent)}: no such folder: create it first, or choose another {option}")
     if os.path.isdir(path):  # noqa: PTH112
-        raise UsageError(f"{path}: is a folder: give the name of a file in it")
+        raise UsageError(f"{plain(path)}: is a folder: give the name of a file in it")

@@ -40,24 +40,110 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     WriteError
         The folder is missing or not writable, the target is no regular file, or the disk is full.
     """
-    target = checked_target(path)
-    _remove_leftovers(target)
-    try:
-        temporary, lock = _create_locked(target)
-    except OSError as error:
-        raise write_error(target, error) from error
-    try:
-        yield temporary
+    with replacing_together() as files:
+        yield files.stage(path)
+
+
+class Replacements:
+    """Files on their way to their names, all at once; made by :func:`replacing_together`."""
+
+    def __init__(self) -> None:
+        self._staged: dict[Path, tuple[Path, int | None]] = {}
+        self._stale: dict[Path, Path] = {}
+
+    def stage(self, path: str | os.PathLike[str]) -> Path:
+        """Path of an empty temporary file that will get the name ``path``; WriteError if that cannot be."""
+        target = checked_target(path)
+        if target in self._staged:
+            raise WriteError(f"{printable(os.fspath(path))}: two results would go to this one file")
+        _remove_leftovers(target)
         try:
-            _fsync(temporary)
-            temporary.replace(target)
-            _fsync_folder(target.parent)
+            self._staged[target] = _create_locked(target)
         except OSError as error:
             raise write_error(target, error) from error
+        return self._staged[target][0]
+
+    def drop(self, path: str | os.PathLike[str]) -> None:
+        """Forget what was staged for a path."""
+        staged = self._staged.pop(Path(os.path.realpath(path)), None)
+        if staged is not None:
+            _discard(*staged)
+
+    def remove(self, path: str | os.PathLike[str]) -> None:
+        """Forget what was staged for a path, and remove an older file of that name."""
+        self._stale[Path(path)] = checked_target(path)
+        self.drop(path)
+
+    def commit(self) -> None:
+        """Give all files their names, the one that was staged first last, after older ones are gone."""
+        for target, (temporary, _) in self._staged.items():
+            try:
+                _fsync(temporary)
+            except OSError as error:
+                raise write_error(target, error) from error
+        for target in (*self._staged, *self._stale.values()):
+            checked_target(target)
+        changed: list[Path] = []
+        for path in self._stale:
+            with _changing(path, changed):
+                path.unlink(missing_ok=True)
+        for target, (temporary, _) in reversed(self._staged.items()):
+            with _changing(target, changed):
+                temporary.replace(target)
+            _fsync_folder(target.parent)  # also a power failure must not turn the order around
+
+    def discard(self) -> None:
+        """Remove the temporary files that are left."""
+        for temporary, lock in self._staged.values():
+            _discard(temporary, lock)
+
+
+@contextmanager
+def replacing_together(files: Replacements | None = None) -> Iterator[Replacements]:
+    """Yield a set of files that get their names together, when the block has succeeded, or not at all.
+
+    All of them are on the disk and all targets are checked before the first of them gets its name. What was staged
+    first, such as a table, gets its name last: wherever a process is killed, nothing that belongs beside it lacks.
+
+    Parameters
+    ----------
+    files
+        A set that is part of a larger one, and left to it.
+
+    Raises
+    ------
+    WriteError
+        A target cannot be written.
+    """
+    if files is not None:
+        yield files
+        return
+    files = Replacements()
+    try:
+        yield files
+        files.commit()
     finally:
-        temporary.unlink(missing_ok=True)
-        if lock is not None:
-            os.close(lock)
+        files.discard()
+
+
+@contextmanager
+def _changing(path: Path, changed: list[Path]) -> Iterator[None]:
+    """Note that a name changes, or tell in the error which have changed already."""
+    try:
+        yield
+    except OSError as error:
+        failed = write_error(path, error)
+        if changed:
+            names = ", ".join(printable(str(done)) for done in changed)
+            failed = WriteError(str(failed).replace("nothing was changed", f"replaced already: {names}"))
+        raise failed from error
+    changed.append(path)
+
+
+def _discard(temporary: Path, lock: int | None) -> None:
+    temporary.unlink(missing_ok=True)
+    if lock is not None:
+        os.close(lock)
 
 
 def checked_target(path: str | os.PathLike[str]) -> Path:
@@ -74,6 +160,8 @@ def checked_target(path: str | os.PathLike[str]) -> Path:
         raise WriteError(f"{shown}: is a directory: give the name of a file in it")
     if mode is not None and not stat.S_ISREG(mode):
         raise WriteError(f"{shown}: is not a regular file: results cannot replace a pipe or a device")
+    if mode is not None and not os.access(target, os.W_OK):
+        raise WriteError(f"{shown}: is write-protected: choose another name, or allow writing to it")
     if not target.parent.is_dir():
         raise WriteError(
             f"{shown}: the folder {printable(str(target.parent))} does not exist: create it first"

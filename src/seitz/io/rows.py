@@ -16,7 +16,7 @@ import numpy as np
 
 from seitz.errors import OptionError, WriteError
 
-from .files import replacing
+from .files import Replacements, replacing_together
 from .records import printable
 from .sinks import MAX_TEXT_BYTES, TextFile, csv_line, npy_member
 from .targets import TableFormat, table_target, write_errors
@@ -90,6 +90,7 @@ def open_rows(
     *,
     format: TableFormat | None = None,
     keep_empty: bool = False,
+    together: Replacements | None = None,
 ) -> Iterator[RowSink]:
     """Open a table of texts and numbers for writing row by row, in bounded memory.
 
@@ -108,6 +109,8 @@ def open_rows(
         Instead of the one that the suffix names.
     keep_empty
         Write a table also if it has no rows.
+    together
+        The file gets its name with the others of this set, from ``seitz.io.files.replacing_together``.
 
     Yields
     ------
@@ -123,26 +126,26 @@ def open_rows(
     """
     target, kind, compression = table_target(path, format)
     known = _checked_columns(columns)
-    try:
-        with replacing(target) as temporary:
-            with write_errors(target):
-                writer: _RowWriter
-                if kind in ("csv", "jsonl"):
-                    writer = _TextRows(temporary, kind, compression, known)
-                else:
-                    writer = _SpooledRows(temporary, kind, known)
-            try:
-                sink = RowSink(writer, target, known)
-                yield sink
-                if not (sink.n_rows or keep_empty):
-                    raise _NoRows
-                sink.finish()
-            except BaseException:
-                writer.abort()
-                raise
-    except _NoRows:
+    with replacing_together(together) as files:
+        temporary = files.stage(target)
         with write_errors(target):
-            Path(target).unlink(missing_ok=True)
+            writer: _RowWriter
+            if kind in ("csv", "jsonl"):
+                writer = _TextRows(temporary, kind, compression, known)
+            else:
+                writer = _SpooledRows(temporary, kind, known)
+        try:
+            sink = RowSink(writer, target, known)
+            yield sink
+            if sink.n_rows or keep_empty:
+                sink.finish()
+        except BaseException:
+            writer.abort()
+            files.drop(target)
+            raise
+        if not (sink.n_rows or keep_empty):
+            writer.abort()
+            files.remove(target)
 
 
 def write_rows(
@@ -155,10 +158,6 @@ def write_rows(
     with open_rows(path, list(columns), format=format, keep_empty=True) as sink:
         for row in zip(*columns.values(), strict=True):
             sink.append(*row)
-
-
-class _NoRows(Exception):  # noqa: N818  # no error: the way out of a block that has nothing to move in place
-    pass
 
 
 # --- columns ------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import numpy as np
 from seitz._typing import FloatArray
 from seitz.errors import OptionError, ReadError
 
-from .files import replacing
+from .files import Replacements, replacing_together
 from .records import printable
 from .sinks import BlockWriter, CsvBlocks, JsonLinesBlocks, NpzBlocks, ParquetBlocks
 from .streams import open_stream
@@ -111,6 +111,7 @@ def open_sink(
     names: Sequence[str],
     format: TableFormat | None = None,
     metadata: Mapping[str, str] | None = None,
+    together: Replacements | None = None,
 ) -> Iterator[Sink]:
     """Open a table for writing; it gets its name when the block succeeds, and leaves no trace if it fails.
 
@@ -125,6 +126,8 @@ def open_sink(
         Instead of the one that the suffix names.
     metadata
         Stored in Parquet (key-value metadata of the schema) and NPZ; the other formats have no place for it.
+    together
+        The file gets its name with the others of this set, from ``seitz.io.files.replacing_together``.
 
     Yields
     ------
@@ -142,7 +145,8 @@ def open_sink(
     columns = [printable(name) for name in names]
     if len({"id", *columns}) != len(columns) + 1:
         raise OptionError("column names must be unique, and none of them 'id'")
-    with replacing(target) as temporary:
+    with replacing_together(together) as files:
+        temporary = files.stage(target)
         with write_errors(target):
             writer = _WRITERS[kind](temporary, compression, columns, dict(metadata or {}))
         try:
@@ -151,6 +155,7 @@ def open_sink(
             sink.finish()
         except BaseException:
             writer.abort()
+            files.drop(target)
             raise
 
 
