@@ -12,7 +12,7 @@ import typer
 
 from seitz.errors import SeitzError
 
-from .streams import encodable, shows_unicode, write_error
+from .streams import encodable, plain, shows_unicode, write_error
 from .wording import as_command_line
 
 if TYPE_CHECKING:
@@ -80,6 +80,6 @@ def print_json(content: Any) -> None:
 
 def print_error(message: str) -> None:
     """One line on standard error."""
-    line = as_command_line(" ".join(message.split()))
+    line = plain(as_command_line(" ".join(message.split())))
     colour = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     write_error(f"\x1b[1;31merror:\x1b[0m {line}\n" if colour else f"error: {line}\n")

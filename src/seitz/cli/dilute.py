@@ -15,7 +15,8 @@ from seitz.elements import MAX_Z, SYMBOLS
 from seitz.missing import MissingPolicy
 
 from .console import Debug, Json, UsageError, console, print_json
-from .tables import Output, Picture, check_output, check_picture, plain, print_written, written
+from .streams import plain
+from .tables import Output, Picture, check_output, check_picture, print_written, written
 
 if TYPE_CHECKING:
     from seitz.cell import Cell

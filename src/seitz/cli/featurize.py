@@ -21,7 +21,7 @@ from seitz.finders import SYMPREC, Finder
 from seitz.missing import MissingPolicy
 
 from .console import Debug, Json, Symprec, console, print_json
-from .tables import plain
+from .streams import plain
 from .wording import as_command_line
 
 if TYPE_CHECKING:

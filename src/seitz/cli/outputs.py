@@ -15,7 +15,8 @@ from seitz.table import sibling
 
 from .console import UsageError
 from .earlier import holds_results
-from .tables import check_output, plain
+from .streams import plain
+from .tables import check_output
 
 
 class Outputs:

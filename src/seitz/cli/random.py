@@ -15,7 +15,8 @@ from seitz.missing import MissingPolicy
 from seitz.table import sibling
 
 from .console import Debug, Json, UsageError, console, head_line, print_json
-from .tables import Output, Picture, check_output, check_picture, plain, print_written, written
+from .streams import plain
+from .tables import Output, Picture, check_output, check_picture, print_written, written
 
 if TYPE_CHECKING:
     from rich.table import Table

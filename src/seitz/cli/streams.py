@@ -133,3 +133,17 @@ def _plain_text(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error(_ERRORS, _plain_text)
+
+
+def plain(text: str | os.PathLike[str]) -> str:
+    r"""The text on one line, with escapes for what would steer a terminal.
+
+    Examples
+    --------
+    >>> print(plain("a\x1b[2J\nb"))
+    a\x1b[2J\nb
+    """
+    from seitz.io.records import printable
+
+    letters = printable(os.fspath(text))
+    return "".join(x if x.isprintable() else x.encode("unicode_escape").decode() for x in letters)

@@ -12,6 +12,7 @@ import typer
 from seitz.table import sibling
 
 from .console import UsageError, console
+from .streams import plain
 
 if TYPE_CHECKING:
     from seitz.table import FeatureTable
@@ -33,20 +34,6 @@ Picture = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Picture to draw: .html, .png or .svg.", show_default=False),
 ]
-
-
-def plain(text: str | os.PathLike[str]) -> str:
-    r"""The text on one line, with escapes for what would steer a terminal.
-
-    Examples
-    --------
-    >>> print(plain("a\x1b[2J\nb"))
-    a\x1b[2J\nb
-    """
-    from seitz.io.records import printable
-
-    letters = printable(os.fspath(text))
-    return "".join(x if x.isprintable() else x.encode("unicode_escape").decode() for x in letters)
 
 
 def written(path: Path, table: FeatureTable) -> dict[str, str]:
