@@ -131,7 +131,7 @@ Vec3 Lattice::reduced_fractional(const double* f) const {
 }
 
 bool Lattice::input_image(std::int64_t k0, std::int64_t k1, std::int64_t k2, Image& image) const {
-  constexpr std::int64_t kLargest = std::int64_t{1} << 29;  // so that a few of them can be added
+  constexpr std::int64_t kLargest = 536870912;  // 2^29, so that a few of them can be added
   for (int c = 0; c < 3; ++c) {
     const std::int64_t k = k0 * from_input[0][c] + k1 * from_input[1][c] + k2 * from_input[2][c];
     if (k > kLargest || k < -kLargest) return false;

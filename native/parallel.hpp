@@ -37,7 +37,7 @@ void parallel_for(std::size_t n_tasks, std::size_t n_threads, Body&& body) {
   try {
     for (std::size_t worker = 1; worker < n_threads; ++worker) threads.emplace_back(work, worker);
   } catch (const std::system_error&) {
-    // No more threads to be had: those there are share the work.
+    n_threads = threads.size() + 1;  // no more are to be had: those there are share the work
   }
   work(0);
   for (std::thread& thread : threads) thread.join();
