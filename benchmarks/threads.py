@@ -45,8 +45,8 @@ def run(options: Options) -> Iterator[Row]:
             float(np.median(shown)),
             len(shown),
             "higher",
-            _BAR if judged else None,
-            note,
+            _BAR if judged and len(idle) else None,
+            note if len(idle) else f"not judged: {note}",
         )
 
 

@@ -55,9 +55,14 @@ def featurize_batch(records: Sequence[Record], options: Options) -> FeatureTable
             if broken is not None:
                 report.fail(rows[k], broken)
         elements, starts = _all_elements(cells, species, offsets)
-        places = [report.place(row) for row in rows]
         touched, refused = apply_policy(
-            good, chosen, elements, starts, places, options.missing, on_error=options.on_error
+            good,
+            chosen,
+            elements,
+            starts,
+            lambda k: report.place(rows[k]),
+            options.missing,
+            on_error=options.on_error,
         )
         values[rows] = good
         report.add(f._replace(index=rows[f.index]) for f in refused)

@@ -236,6 +236,8 @@ def _as_item(index: int, structure: Any, occupancy: OccupancyPolicy) -> Record:
     if isinstance(structure, Record):
         return structure
     name = str(index)
+    if type(structure) is Cell and not structure.occupancies:  # most often, and nothing is to be done
+        return Record(name, structure)
     if isinstance(structure, str | os.PathLike):
         try:
             named = prototype_cell(structure)

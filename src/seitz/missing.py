@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Literal, get_args
 
@@ -41,7 +41,7 @@ def apply_policy(
     descriptor: Descriptor,
     atomic_numbers: IntArray,
     offsets: IndexArray,
-    ids: Sequence[str],
+    name: Callable[[int], str],
     policy: MissingPolicy,
     *,
     on_error: Literal["raise", "record"],
@@ -54,6 +54,8 @@ def apply_policy(
         (n, n_features) features computed with zeros for missing values; changed in place.
     atomic_numbers, offsets
         Elements of all rows one after the other, and where each row's begin ((n + 1,)).
+    name
+        What to call a row in messages.
     on_error
         With ``policy="raise"``: whether a touched row raises or becomes NaN and a failure.
     """
@@ -67,14 +69,14 @@ def apply_policy(
         message = "; ".join(f"{SYMBOLS[z]} has no {', '.join(missing[z])}" for z in lacking)
         if policy == "raise":
             if on_error == "raise":
-                raise MissingPropertyError(f"{ids[rows[0]]}: {message}")
+                raise MissingPropertyError(f"{name(rows[0])}: {message}")
             values[rows] = np.nan
-            failures += [Failure(row, ids[row], MissingPropertyError.__name__, message) for row in rows]
+            failures += [Failure(row, name(row), MissingPropertyError.__name__, message) for row in rows]
             continue
         if policy == "nan":
             touched = [descriptor.columns_of(name) for name in {name for z in lacking for name in missing[z]}]
             values[np.ix_(np.array(rows), np.concatenate(touched))] = np.nan
-        warnings += [RowWarning(row, ids[row], f"{message} ({treatment})") for row in rows]
+        warnings += [RowWarning(row, name(row), f"{message} ({treatment})") for row in rows]
     return tuple(sorted(warnings, key=_row)), tuple(sorted(failures, key=_row))
 
 

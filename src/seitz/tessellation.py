@@ -162,7 +162,9 @@ class Tessellation:
         ids = tuple(map(str, range(len(species))))
         values = blocks[:, chosen.positions]
         starts = np.arange(len(species) + 1, dtype=np.int64) * len(self)
-        warnings, _ = apply_policy(values, chosen, species.ravel(), starts, ids, missing, on_error="raise")
+        warnings, _ = apply_policy(
+            values, chosen, species.ravel(), starts, ids.__getitem__, missing, on_error="raise"
+        )
         return FeatureTable(values, chosen, ids, warnings=warnings)
 
     def _faces(self) -> tuple[float, IndexArray, IntArray, IntArray, FloatArray, FloatArray]:

@@ -274,7 +274,7 @@ def _with_missing(alloy: RandomAlloy, numbers: IntArray, missing: MissingPolicy)
     values = alloy.values[None, :].copy()
     starts = np.array([0, len(numbers)], dtype=np.int64)
     warnings, _ = apply_policy(
-        values, alloy.descriptor, numbers, starts, [alloy.id], missing, on_error="raise"
+        values, alloy.descriptor, numbers, starts, lambda _: alloy.id, missing, on_error="raise"
     )
     if not warnings:
         return alloy

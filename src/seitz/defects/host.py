@@ -221,7 +221,9 @@ class HostPlan:
             if broken is not None:
                 raise type(broken)(f"{names[row]}: {broken}")
         values = blocks[:, chosen.positions]
-        warnings, _ = apply_policy(values, chosen, elements, starts, names, missing, on_error="raise")
+        warnings, _ = apply_policy(
+            values, chosen, elements, starts, names.__getitem__, missing, on_error="raise"
+        )
         return FeatureTable(values, chosen, names, warnings=warnings)
 
     def _elements(self, arrays: ChangeArrays) -> tuple[IntArray, IndexArray]:
