@@ -1,6 +1,6 @@
 """Pages that are written by the code they describe: one page of columns for each descriptor, and tables of figures.
 
-The figures come from `docs/assets/benchmarks.json`, a copy of the latest complete result of `make bench`.
+The figures come from `docs/assets/benchmarks.json`: the latest result of every case of `make bench`.
 """
 
 from __future__ import annotations
