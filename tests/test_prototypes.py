@@ -314,7 +314,7 @@ def test_a_file_without_a_space_group_lists_all_sites(folder):
     (folder / "x.yml").write_text(f"name: plain\n{lattice}sites:\n{sites}")
     found = prototype("PLAIN")
     assert (found.space_group, found.pearson, found.sublattices) == (221, "cP2", ("1a", "1b"))
-    assert found.title == "ClCs" and found.origin is None
+    assert found.title == "CsCl" and found.origin is None
 
 
 def test_sublattices_of_a_primitive_cell_count_the_conventional_one(folder):

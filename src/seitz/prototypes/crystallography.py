@@ -9,7 +9,7 @@ import numpy as np
 
 from seitz._typing import FloatArray
 from seitz.cell import Cell
-from seitz.elements import SYMBOLS
+from seitz.elements import SYMBOLS, electronegativity
 from seitz.errors import SymmetryError
 from seitz.finders import SYMPREC
 
@@ -151,10 +151,11 @@ def pearson_symbol(space_group: int, n_conventional: int) -> str:
 
 
 def reduced_formula(cell: Cell) -> str:
-    """Formula of an ordered cell with the smallest whole numbers, elements by atomic number, as in ``NaCl``."""
+    """Formula of an ordered cell with the smallest whole numbers, the most electropositive element first."""
     numbers, counts = np.unique(cell.atomic_numbers, return_counts=True)
     units = math.gcd(*counts.tolist())
-    pairs = zip(numbers.tolist(), (counts // units).tolist(), strict=True)
+    amounts = zip(numbers.tolist(), (counts // units).tolist(), strict=True)
+    pairs = sorted(amounts, key=lambda pair: (electronegativity(pair[0]), pair[0]))
     return "".join(f"{SYMBOLS[z]}{'' if count == 1 else count}" for z, count in pairs)
 
 
