@@ -1,4 +1,4 @@
-"""References of docstrings, such as :class:`~seitz.Cell`, as links of the API page."""
+"""Docstrings for the API page: references such as :class:`~seitz.Cell` as links, and types of grouped parameters."""
 
 from __future__ import annotations
 
@@ -13,12 +13,23 @@ _ROLE = re.compile(r":(?:class|func|meth|attr|mod):`(~?)([\w.]+)`")
 
 
 class Roles(griffe.Extension):
-    """Rewrites roles to links before the docstrings are parsed."""
+    """Rewrites roles to links, and tells each of several parameters described together its own type."""
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
         """Called for every object that was loaded."""
         if obj.docstring is not None:
             obj.docstring.value = _ROLE.sub(_link, obj.docstring.value)
+            if isinstance(obj, griffe.Function):
+                _tell_types(obj, obj.docstring)
+
+
+def _tell_types(function: griffe.Function, docstring: griffe.Docstring) -> None:
+    for section in docstring.parsed:
+        if section.kind is griffe.DocstringSectionKind.parameters:
+            for described in section.value:
+                if described.name in function.parameters:
+                    own = function.parameters[described.name]
+                    described.annotation, described.value = own.annotation, own.default
 
 
 def _link(role: re.Match[str]) -> str:

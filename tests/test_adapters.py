@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 from pymatgen.core import DummySpecies, Lattice, Molecule, Structure
 
-from seitz import Cell, as_cell
+from seitz import Cell, as_cell, to_ase, to_pymatgen
 from seitz.adapters import one_column
 from seitz.elements import SYMBOLS
 from seitz.errors import ElementError, OccupancyError, OptionError, ReadError, StructureError
@@ -216,3 +216,22 @@ def test_a_table_with_one_column_is_a_list_of_structures():
     for table in (pd.DataFrame({"structure": cells, "energy": [1, 2]}), np.zeros((2, 256)), pd.DataFrame()):
         with pytest.raises(OptionError, match="give the one column"):
             one_column(table)
+
+
+# --- and back -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("convert", [to_ase, to_pymatgen])
+def test_structures_of_other_packages_lead_back_to_the_same_cell(name, convert):
+    cell, back = CELLS[name], as_cell(convert(CELLS[name]))
+    assert_allclose(back.lattice, cell.lattice, rtol=0, atol=1e-12)
+    assert_allclose((back.frac_coords - cell.frac_coords + 0.5) % 1.0, 0.5, atol=1e-12)
+    assert back.atomic_numbers.tolist() == cell.atomic_numbers.tolist()
+
+
+def test_partial_occupancies_reach_pymatgen_and_not_ase():
+    cell = rocksalt().replace(occupancies={0: {11: 0.5, 19: 0.25}})
+    assert to_pymatgen(cell)[0].species.as_dict() == {"Na": 0.5, "K": 0.25}
+    with pytest.raises(OccupancyError, match="site 0 is partially occupied"):
+        to_ase(cell)

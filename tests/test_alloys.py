@@ -287,6 +287,16 @@ def test_sublattices_keep_their_own_elements():
     assert set(alloy.composition.fractions) == {26, 24, 42, 27}
 
 
+def test_sublattices_written_as_text():
+    given = {"1a": "Fe25Ni75", "1b": "Al"}
+    cell = Cell(np.eye(3) * 3.0, [[0, 0, 0], [0.5, 0.5, 0.5]], [26, 13])
+    found, expected = (featurize_random(cell, c, mode="exact") for c in ("1a = Fe25Ni75; 1b=Al;", given))
+    assert_array_equal(found.values, expected.values)
+    for wrong in ("1a=Fe", "1a=Fe; 1a=Ni", "1a=; 1b=Al", "Fe; 1b=Al", "1c=Fe; 1b=Al"):
+        with pytest.raises(CompositionError, match="sublattice"):
+            featurize_random(cell, wrong, mode="exact")
+
+
 # --- compositions ------------------------------------------------------------------------------------------------
 
 

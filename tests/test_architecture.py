@@ -17,7 +17,7 @@ LAYERS = [
     {"elements", "finders", "_optional"},
     {"cell", "descriptors"},
     {"adapters", "environments", "record", "table"},
-    {"missing", "subsets", "symmetry"},
+    {"conversions", "missing", "subsets", "symmetry"},
     {"tessellation", "prototypes"},
     {"batch"},
     {"featurize"},

@@ -16,6 +16,7 @@ from .tessellation import Tessellation, tessellate
 if TYPE_CHECKING:
     from . import symmetry
     from .alloys import RandomAlloy, RandomAlloys, featurize_random, read_compositions
+    from .conversions import to_ase, to_pymatgen
     from .defects import (
         Displacement,
         HostPlan,
@@ -56,6 +57,8 @@ __all__ = [
     "read_compositions",
     "symmetry",
     "tessellate",
+    "to_ase",
+    "to_pymatgen",
     "ward_to_ks",
 ]
 
@@ -77,6 +80,8 @@ _ON_FIRST_USE = {
     "FileBatch": ".parallel_files",
     "StructureFeatures": ".estimator",
     "featurize_files": ".parallel_files",
+    "to_ase": ".conversions",
+    "to_pymatgen": ".conversions",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -136,12 +137,17 @@ class Cell:
     @property
     def formula(self) -> str:
         """Chemical formula of the cell, the most electropositive element first."""
-        return "".join(
-            f"{SYMBOLS[z]}{'' if amount == 1 else format(amount, 'g')}"
-            for z, amount in sorted(
-                self.amounts.items(), key=lambda item: (electronegativity(item[0]), item[0])
-            )
+        return _formula(self.amounts)
+
+    @property
+    def formula_unit(self) -> tuple[str, int]:
+        """The smallest formula with the same proportions, and how many of it the cell holds."""
+        contents = Counter(self.atomic_numbers.tolist()) - Counter(
+            int(self.atomic_numbers[site]) for site in self.occupancies
         )
+        mixed = Counter(format_occupants(content) for content in self.occupancies.values())
+        units = math.gcd(*contents.values(), *mixed.values())
+        return _formula({z: round(amount / units, 4) for z, amount in self.amounts.items()}), units
 
     def supercell(self, multiples: Sequence[int]) -> Cell:
         """The cell repeated along its three vectors; the first ``len(cell)`` sites are those of the cell itself.
@@ -221,6 +227,11 @@ def build_cell(
             'Pass occupancy="average" to average the properties of the occupants, or order the structure'
         )
     return Cell(lattice, frac_coords, numbers, shared)  # type: ignore[arg-type]  # validated in __post_init__
+
+
+def _formula(amounts: Mapping[int, float]) -> str:
+    parts = sorted(amounts.items(), key=lambda part: (electronegativity(part[0]), part[0]))
+    return "".join(f"{SYMBOLS[z]}{'' if amount == 1 else format(amount, 'g')}" for z, amount in parts)
 
 
 def format_occupants(content: Mapping[int, float]) -> str:

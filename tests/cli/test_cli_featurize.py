@@ -71,6 +71,7 @@ def test_a_failure_keeps_its_row_and_is_listed_beside_the_table(seitz, folder, t
     done = seitz("featurize", folder, "-o", out)
     assert done.code == 1
     assert "1 failed" in done.out and "features.failures.csv" in done.out
+    assert "5b.POSCAR: cut short: only 4 lines" in done.out
     table = read_table(out)
     assert table.ids[6] == "5b" and len(table.ids) == 13
     assert np.isnan(table.values[6]).all()

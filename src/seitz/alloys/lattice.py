@@ -103,8 +103,11 @@ class AlloyLattice:
     def fractions(self, composition: Any) -> tuple[Composition, FloatArray, IntArray]:
         """Overall composition, and (n_sublattices, n_elements) fractions with the atomic numbers of their columns.
 
-        ``composition`` is one for all sites, or a mapping from every sublattice's name to one of its own.
+        ``composition`` is one for all sites, or a mapping from every sublattice's name to one of its own, which may
+        be written as ``"2a=Cr; 4f=FeCr"``.
         """
+        if isinstance(composition, str) and "=" in composition:
+            return self._by_sublattice(_assignments(composition))
         if isinstance(composition, Mapping) and composition and not isinstance(composition, Composition):
             given = {str(key): value for key, value in composition.items()}
             if any(name in given for name in self.names) or (
@@ -134,6 +137,16 @@ class AlloyLattice:
         return whole, rows, np.array(numbers, dtype=np.int32)
 
 
+def _assignments(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in filter(str.strip, text.split(";")):
+        name, equals, composition = (word.strip() for word in part.partition("="))
+        if not (name and equals and composition) or name in found:
+            raise CompositionError(f"{text[:80]!r}: give every sublattice once, as in '2a=Cr; 4f=Fe50Cr50'")
+        found[name] = composition
+    return found
+
+
 def _is_distinct(faces: Tessellation) -> bool:
     """Whether no site has a face towards itself, or two towards one other site."""
     if (faces.sites == faces.neighbours).any():
@@ -151,6 +164,7 @@ def as_alloy_lattice(lattice: StructureLike | AlloyLattice) -> AlloyLattice:
     if isinstance(lattice, AlloyLattice):
         return lattice
     from seitz.prototypes import Prototype, prototype
+    from seitz.prototypes.crystallography import sublattice_names
 
     if isinstance(lattice, str) and prototype_cell(lattice) is not None:
         lattice = prototype(lattice)
@@ -164,11 +178,5 @@ def as_alloy_lattice(lattice: StructureLike | AlloyLattice) -> AlloyLattice:
             f"{reason}: a lattice for random alloys needs whole sites, whatever is on them"
         ) from None
     orbits = site_orbits(cell)
-    counts = dict(zip(orbits.representatives.tolist(), orbits.multiplicities.tolist(), strict=True))
-    bases = {site: f"{counts[site]}{orbits.wyckoffs[site]}" for site in counts}
-    names: dict[int, str] = {}
-    for site, base in bases.items():
-        same = [other for other, name in bases.items() if name == base]
-        names[site] = base if len(same) == 1 else f"{base}{same.index(site) + 1}"
     title = lattice if isinstance(lattice, str) else cell.formula
-    return AlloyLattice(title, cell, tuple(names[label] for label in orbits.labels.tolist()))
+    return AlloyLattice(title, cell, sublattice_names(orbits.labels.tolist(), orbits.wyckoffs))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import acos, degrees, gcd, pi
+from math import acos, degrees, pi
 
 import numpy as np
 
 from seitz._typing import FloatArray
 from seitz.cell import Cell
-from seitz.elements import SYMBOLS, electronegativity
+from seitz.elements import SYMBOLS
 from seitz.elements import table as element_table
 from seitz.symmetry import site_orbits
 from seitz.tessellation import Tessellation, tessellate
@@ -93,7 +92,7 @@ def crystal_report(cell: Cell, *, symprec: float, every_site: bool = False) -> C
     )
     weights = element_table().values[:, element_table().names.index("AtomicWeight")]
     mass = sum(amount * float(weights[z]) for z, amount in cell.amounts.items())
-    formula, units = reduced_formula(cell)
+    formula, units = cell.formula_unit
     lengths, angles = _cell_parameters(cell.lattice)
     return CrystalReport(
         formula=formula,
@@ -109,15 +108,6 @@ def crystal_report(cell: Cell, *, symprec: float, every_site: bool = False) -> C
         packing_efficiency=_packing_efficiency(tessellation),
         orbits=reports,
     )
-
-
-def reduced_formula(cell: Cell) -> tuple[str, int]:
-    """Formula unit with the most electropositive element first, and how many of them the cell holds."""
-    amounts = cell.amounts
-    order = sorted(amounts, key=lambda z: (electronegativity(z), z))
-    units = gcd(*Counter(site_label(cell, site) for site in range(len(cell))).values())
-    parts = [(SYMBOLS[z], round(amounts[z] / units, 4)) for z in order]
-    return "".join(f"{symbol}{'' if n == 1 else format(n, 'g')}" for symbol, n in parts), units
 
 
 def site_label(cell: Cell, site: int) -> str:

@@ -86,15 +86,13 @@ def _rows(folder: Path) -> list[_Row]:
     from seitz.io import read_one
     from seitz.symmetry import site_orbits
 
-    from .crystal import reduced_formula
-
     rows: list[_Row] = []
     for path in _structure_files(folder):
         cell = read_one(path, occupancy="average")
         features = featurize(cell, occupancy="average", n_threads=1)
         seconds = _seconds_each(lambda copies: featurize(copies, occupancy="average", n_threads=1), cell)
         symbol = site_orbits(cell).symbol.replace(" ", "")
-        rows.append(_Row(path.name, cell, reduced_formula(cell)[0], symbol, features, seconds))
+        rows.append(_Row(path.name, cell, cell.formula_unit[0], symbol, features, seconds))
     return rows
 
 

@@ -173,6 +173,8 @@ def _report(table: FeatureTable, cell: Cell, seconds: float, files: dict[str, st
         soft_wrap=True,
     )
     print_written(files)
+    if not files:
+        out.print("  not kept: -o FILE writes them", markup=False)
     for failure in table.failures[:20]:
         line = f"{failure.source or failure.id}: {failure.message}"
         out.print(f"  {plain(line)}", markup=False, soft_wrap=True)

@@ -22,6 +22,7 @@ from seitz.missing import MissingPolicy
 
 from .console import Debug, Json, Symprec, console, print_json
 from .streams import plain
+from .tables import OUTPUT
 from .wording import as_command_line
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from seitz.parallel_files import FileBatch
 
     from .outputs import Outputs
+
+
+_SHOWN_FAILURES = 5
 
 
 def featurize(
@@ -41,16 +45,7 @@ def featurize(
             show_default=False,
         ),
     ],
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Table to write: .parquet, .csv, .npz or .jsonl; .csv and .jsonl also with .gz or .zst.",
-            show_default=False,
-        ),
-    ],
+    output: Annotated[Path, OUTPUT],
     occupancy: Annotated[
         OccupancyPolicy, typer.Option(help="Partially occupied sites: refuse, or average their occupants.")
     ] = "raise",
@@ -149,6 +144,7 @@ class _Summary:
     n_sites: int = 0
     n_failures: int = 0
     n_warnings: int = 0
+    first_failures: list[str] = field(default_factory=list)
     skipped: set[str] = field(default_factory=set)
     seconds: float = 0.0
     started: float = field(default_factory=time.perf_counter)
@@ -160,6 +156,8 @@ class _Summary:
         for failure in table.failures:
             index, message = self.n_structures + failure.index, as_command_line(failure.message)
             rows.failures.append(index, failure.id, failure.source, failure.error, message)
+            if len(self.first_failures) < _SHOWN_FAILURES:
+                self.first_failures.append(f"{failure.source or failure.id}: {message}")
         for warning in table.warnings:
             index, message = self.n_structures + warning.index, as_command_line(warning.message)
             rows.warnings.append(index, warning.id, warning.source, message)
@@ -201,6 +199,8 @@ class _Summary:
             soft_wrap=True,
         )
         if self.n_failures:
+            for line in self.first_failures:
+                out.print(f"  [red]{escape(plain(line))}[/]", soft_wrap=True)
             out.print(f"  failures: {escape(plain(outputs.failures))}", soft_wrap=True)
         if self.n_warnings:
             out.print(

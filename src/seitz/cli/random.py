@@ -31,7 +31,8 @@ def random(
         list[str],
         typer.Argument(
             metavar="COMPOSITION",
-            help="Formulas such as Fe50Ni50, or CSV files with a column 'composition' or one column per element.",
+            help="Formulas such as Fe50Ni50, or '2a=Cr; 4f=FeCr' for sublattices of their own; or CSV "
+            "files with a column 'composition' or one column per element.",
             show_default=False,
         ),
     ],
@@ -201,6 +202,8 @@ def _report(result: RandomAlloys, files: dict[str, str], *, as_json: bool) -> No
         vectors = f"{len(result)} vector{'' if len(result) == 1 else 's'}"
         out.print(f"{vectors} → {plain(files['output'])}", markup=False, soft_wrap=True)
         print_written(files)
+    else:
+        out.print("vectors not kept: -o FILE writes them", markup=False)
 
 
 def _table(result: RandomAlloys, reasons: dict[int, str]) -> Table:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.models import OptionInfo
 
 from seitz.table import sibling
 
@@ -20,16 +21,14 @@ if TYPE_CHECKING:
 _TABLES = (".parquet", ".csv", ".npz", ".jsonl", ".csv.gz", ".csv.zst", ".jsonl.gz", ".jsonl.zst")
 _PICTURES = (".html", ".png", ".svg")
 
-Output = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        help="Table to write: .parquet, .csv, .npz or .jsonl; .csv and .jsonl also with .gz or .zst.",
-        show_default=False,
-    ),
-]
+OUTPUT: OptionInfo = typer.Option(
+    "--output",
+    "-o",
+    metavar="FILE",
+    help="Table to write: .parquet, .csv, .npz or .jsonl; .csv and .jsonl also with .gz or .zst.",
+    show_default=False,
+)
+Output = Annotated[Path | None, OUTPUT]
 Picture = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Picture to draw: .html, .png or .svg.", show_default=False),

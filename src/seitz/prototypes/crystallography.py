@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from seitz._typing import FloatArray
 from seitz.cell import Cell
-from seitz.elements import SYMBOLS, electronegativity
 from seitz.errors import SymmetryError
 from seitz.finders import SYMPREC
 
@@ -128,7 +129,7 @@ def symmetry_of(cell: Cell, *, symprec: float = SYMPREC) -> Symmetry:
     except ValueError as error:
         raise SymmetryError(f"no symmetry found at symprec={symprec:g} Å ({error})") from None
     n_conventional = len(found.std_cell.numbers)
-    names = _sublattices(list(found.orbits), list(found.wyckoffs), n_conventional / len(cell))
+    names = sublattice_names(found.orbits, found.wyckoffs, n_conventional / len(cell))
     return Symmetry(found.number, pearson_symbol(found.number, n_conventional), names)
 
 
@@ -150,23 +151,23 @@ def pearson_symbol(space_group: int, n_conventional: int) -> str:
     return f"{family}{'C' if centring in 'AB' else centring}{n_conventional}"
 
 
-def reduced_formula(cell: Cell) -> str:
-    """Formula of an ordered cell with the smallest whole numbers, the most electropositive element first."""
-    numbers, counts = np.unique(cell.atomic_numbers, return_counts=True)
-    units = math.gcd(*counts.tolist())
-    amounts = zip(numbers.tolist(), (counts // units).tolist(), strict=True)
-    pairs = sorted(amounts, key=lambda pair: (electronegativity(pair[0]), pair[0]))
-    return "".join(f"{SYMBOLS[z]}{'' if count == 1 else count}" for z, count in pairs)
+def sublattice_names(orbits: Sequence[int], letters: Sequence[str], multiple: float = 1.0) -> tuple[str, ...]:
+    """Name of each site's orbit: multiplicity and Wyckoff letter, numbered where a letter occurs twice (``8i1``).
 
-
-def _sublattices(orbits: list[int], letters: list[str], per_site: float) -> tuple[str, ...]:
-    """Names as in ``8i1`` of the orbits, ``per_site`` conventional sites for each site of the cell."""
+    Parameters
+    ----------
+    orbits, letters
+        (n_sites,) first site of each site's orbit, and its Wyckoff letter.
+    multiple
+        Sites of the cell whose multiplicities are meant, for each site given.
+    """
+    counts = Counter(orbits)
     by_letter: dict[str, list[int]] = {}
-    for orbit in dict.fromkeys(orbits):
+    for orbit in counts:
         by_letter.setdefault(letters[orbit], []).append(orbit)
     names: dict[int, str] = {}
     for letter, members in by_letter.items():
         for number, orbit in enumerate(members, start=1):
-            multiplicity = round(orbits.count(orbit) * per_site)
-            names[orbit] = f"{multiplicity}{letter}{number if len(members) > 1 else ''}"
+            suffix = number if len(members) > 1 else ""
+            names[orbit] = f"{round(counts[orbit] * multiple)}{letter}{suffix}"
     return tuple(names[orbit] for orbit in orbits)

@@ -9,7 +9,6 @@ from pathlib import Path
 from seitz.cell import Cell
 from seitz.errors import PrototypeError, ReadError, SeitzError, WriteError
 
-from .crystallography import reduced_formula
 from .model import Prototype
 from .schema import checked_name, names_in, prototype_from, symmetry_of_cell
 from .yamlfile import parse_yaml, read_yaml, renamed
@@ -108,7 +107,7 @@ def read_prototype(path: Path, name: str | None = None) -> Prototype:
     found = symmetry_of_cell(cell, source)
     return Prototype(
         name=name,
-        title=reduced_formula(cell),
+        title=cell.formula_unit[0],
         cell=cell,
         space_group=found.space_group,
         pearson=found.pearson,

@@ -19,7 +19,6 @@ from .crystallography import (
     Symmetry,
     lattice_vectors,
     near_any,
-    reduced_formula,
     symmetry_of,
     wrapped,
 )
@@ -95,7 +94,7 @@ def prototype_from(content: Mapping[str, Any], source: str) -> Prototype:
         raise PrototypeError(f"{source}: pearson: {pearson!r}, but the sites make {found.pearson}")
     return Prototype(
         name=name,
-        title=_optional_text(content, "title", source) or reduced_formula(cell),
+        title=_optional_text(content, "title", source) or cell.formula_unit[0],
         cell=cell,
         space_group=found.space_group,
         pearson=found.pearson,

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -19,9 +19,6 @@ from seitz.finders import SYMPREC, Finder, check_symprec
 
 from .classes import SiteClasses
 from .labels import SiteLabels, site_kinds
-
-if TYPE_CHECKING:
-    pass
 
 _SHORTEST = 0.2  # Å
 
