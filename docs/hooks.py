@@ -36,6 +36,11 @@ _INTRODUCTION = {
         "Random walks over the faces, and whether the elements can form an ionic compound: see the "
         "[page on Ward2017](ward2017.md)."
     ),
+    "scale": (
+        "What has a length: these change when a crystal is stretched. *w*<sub>ik</sub> is the share of face *k* in the "
+        "surface of the cell of site *i*, ω<sub>ik</sub> its share of the solid angle, *r* covalent radii, *X* "
+        "electronegativities, *V*⁰ the volume per atom of the elements."
+    ),
     "composition": "Neither positions nor cells enter, only which elements there are and how many.",
     "site properties": "Properties of the elements on the sites; positions do not enter.",
 }

@@ -28,7 +28,9 @@ constexpr double kPicometre = 0.01;  // angstrom
 template <class Index>
 void look_closer(const SpeciesTable& table, const std::int32_t* species, std::size_t site, const Index* neighbours,
                  const double* distances, std::size_t n_faces, Contact& closest) {
-  const auto radius_of = [&](std::size_t s) { return table.of(static_cast<std::size_t>(species[s]))[table.radius]; };
+  const auto radius_of = [&](std::size_t s) {
+    return table.of(static_cast<std::size_t>(species[s]))[table.scale.radius];
+  };
   const double own = radius_of(site);
   if (!(own > 0.0)) return;
   for (std::size_t k = 0; k < n_faces; ++k) {
@@ -112,17 +114,19 @@ Status featurize_one(const StructureBatch& batch, std::size_t s, const SpeciesTa
   write_differences(own.moments, kGeometryColumns, table.n_properties, block.differences);
   own.composition.write(table, own.decoration, block);
   block.leave_out_order();
+  block.leave_out_scale();
   return {};
 }
 
-// With walks, which need the faces of all sites together.
-Status featurize_one_walked(const StructureBatch& batch, std::size_t s, const SpeciesTable& table, Walk walk,
-                            DecoratedGeometry::Workspace& work, std::size_t n_threads, double* out, Contact& closest) {
+// With sections that need the faces of all sites together.
+Status featurize_one_tessellated(const StructureBatch& batch, std::size_t s, const SpeciesTable& table,
+                                 const Sections& sections, DecoratedGeometry::Workspace& work, std::size_t n_threads,
+                                 double* out, Contact& closest) {
   const auto begin = static_cast<std::size_t>(batch.offsets[s]);
   const auto n_sites = static_cast<std::size_t>(batch.offsets[s + 1]) - begin;
   const Packing packing(batch.lattices + 9 * s, batch.frac_coords + 3 * begin, n_sites);
   FaceTable faces;
-  const Status status = tessellate(packing, n_threads, Terms::reduced, faces);
+  const Status status = tessellate(packing, n_threads, Terms::reduced, faces, sections.scale);
   if (status.failure != Failure::none) return status;
   const double* weights = batch.weights ? batch.weights + begin : nullptr;
   const FaceView view = faces.view(packing.lattice().volume);
@@ -131,19 +135,19 @@ Status featurize_one_walked(const StructureBatch& batch, std::size_t s, const Sp
     look_closer(table, batch.species + begin, i, view.neighbours + first, view.distances + first, view.n_faces(i),
                 closest);
   }
-  const DecoratedGeometry geometry(view, weights, walk, n_threads);
+  const DecoratedGeometry geometry(view, weights, sections, n_threads);
   geometry.decorate(table, batch.species + begin, n_threads, work, out);
   return {};
 }
 
 }  // namespace
 
-void featurize_batch(const StructureBatch& batch, const SpeciesTable& table, Walk walk, std::size_t n_threads,
-                     double* blocks, Status* statuses, Contact* contacts) {
+void featurize_batch(const StructureBatch& batch, const SpeciesTable& table, const Sections& sections,
+                     std::size_t n_threads, double* blocks, Status* statuses, Contact* contacts) {
   n_threads = std::max<std::size_t>(1, n_threads);
   const std::size_t width = block_size(table.n_properties);
   std::vector<Workspace> workspaces(n_threads);
-  std::vector<DecoratedGeometry::Workspace> walked(n_threads);
+  std::vector<DecoratedGeometry::Workspace> decorated(n_threads);
   std::vector<std::size_t> small, large;
   for (std::size_t s = 0; s < batch.n_structures; ++s) {
     const auto n_sites = static_cast<std::size_t>(batch.offsets[s + 1] - batch.offsets[s]);
@@ -151,9 +155,10 @@ void featurize_batch(const StructureBatch& batch, const SpeciesTable& table, Wal
   }
   const auto run = [&](std::size_t s, std::size_t worker, std::size_t threads) {
     double* out = blocks + s * width;
-    statuses[s] = walk == Walk::none
-                      ? featurize_one(batch, s, table, workspaces, worker, threads, out, contacts[s])
-                      : featurize_one_walked(batch, s, table, walk, walked[worker], threads, out, contacts[s]);
+    statuses[s] =
+        sections.need_all_faces()
+            ? featurize_one_tessellated(batch, s, table, sections, decorated[worker], threads, out, contacts[s])
+            : featurize_one(batch, s, table, workspaces, worker, threads, out, contacts[s]);
     if (statuses[s].failure != Failure::none) {
       std::fill(out, out + width, std::numeric_limits<double>::quiet_NaN());
     }

@@ -27,7 +27,7 @@ struct Contact {
 };
 
 // (n_structures, block_size) feature blocks. A structure that fails leaves NaN and its status.
-void featurize_batch(const StructureBatch& batch, const SpeciesTable& table, Walk walk, std::size_t n_threads,
-                     double* blocks, Status* statuses, Contact* contacts);
+void featurize_batch(const StructureBatch& batch, const SpeciesTable& table, const Sections& sections,
+                     std::size_t n_threads, double* blocks, Status* statuses, Contact* contacts);
 
 }  // namespace seitz

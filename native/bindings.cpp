@@ -48,19 +48,32 @@ void require(bool condition, const char* message) {
 }
 
 // The species table of Python: properties, elements of each species, ionic electronegativities, valence columns,
-// oxidation states of each element.
-using TableArrays = std::tuple<Table, Longs, Ints, Doubles, Doubles, Ints, Longs, Ints, int>;
+// oxidation states of each element, columns of what has a scale.
+using TableArrays = std::tuple<Table, Longs, Ints, Doubles, Doubles, Ints, Longs, Ints, Ints>;
 
 seitz::SpeciesTable species_table(const TableArrays& arrays) {
-  const auto& [properties, offsets, elements, amounts, negativity, valence, state_offsets, states, radius] = arrays;
+  const auto& [properties, offsets, elements, amounts, negativity, valence, state_offsets, states, scale] = arrays;
   require(offsets.shape(0) == properties.shape(0) + 1, "species offsets do not match the property table");
   require(elements.shape(0) == amounts.shape(0), "species elements and amounts differ in length");
   require(valence.shape(0) == 4, "four valence columns are needed");
   require(state_offsets.shape(0) == negativity.shape(0) + 1, "oxidation states of every element are needed");
-  require(radius >= 0 && static_cast<std::size_t>(radius) < properties.shape(1), "no such column of radii");
-  return {
-      properties.shape(0), properties.shape(1), properties.data(),    offsets.data(), elements.data(), amounts.data(),
-      negativity.data(),   valence.data(),      state_offsets.data(), states.data(),  radius};
+  require(scale.shape(0) == 4 && std::all_of(scale.data(), scale.data() + 4,
+                                             [&, n = properties.shape(1)](std::int32_t c) {
+                                               return c >= 0 && static_cast<std::size_t>(c) < n;
+                                             }),
+          "four columns are needed for what has a scale");
+  const auto column = [&, first = scale.data()](std::size_t k) { return static_cast<std::size_t>(first[k]); };
+  return {properties.shape(0),
+          properties.shape(1),
+          properties.data(),
+          offsets.data(),
+          elements.data(),
+          amounts.data(),
+          negativity.data(),
+          valence.data(),
+          state_offsets.data(),
+          states.data(),
+          {column(0), column(1), column(2), column(3)}};
 }
 
 // An index beyond the table would be read as memory: checked once per call, whatever Python promised.
@@ -70,9 +83,11 @@ void require_species(const std::int32_t* species, std::size_t n, const seitz::Sp
   require(known, "a species index is outside the property table");
 }
 
-seitz::Walk walk_rule(int code) {
-  require(code >= 0 && code <= 2, "no such rule for walks");
-  return static_cast<seitz::Walk>(code);
+// Rule of the walks, and 4 if the section of scale is wanted.
+seitz::Sections wanted_sections(int code) {
+  const int walk = code % 4;
+  require(code >= 0 && code <= 6 && walk <= 2, "no such sections");
+  return {static_cast<seitz::Walk>(walk), code >= 4};
 }
 
 std::tuple<int, std::int64_t, std::int64_t> as_tuple(const seitz::Status& status) {
@@ -80,7 +95,7 @@ std::tuple<int, std::int64_t, std::int64_t> as_tuple(const seitz::Status& status
 }
 
 auto featurize_batch(const In<double, nb::shape<-1, 3, 3>>& lattices, const Longs& offsets, const Coords& frac_coords,
-                     const Ints& species, const std::optional<Doubles>& weights, const TableArrays& table, int walk,
+                     const Ints& species, const std::optional<Doubles>& weights, const TableArrays& table, int sections,
                      std::size_t n_threads) {
   const std::size_t n = lattices.shape(0);
   require(offsets.shape(0) == n + 1, "offsets must have one entry more than lattices");
@@ -98,7 +113,7 @@ auto featurize_batch(const In<double, nb::shape<-1, 3, 3>>& lattices, const Long
     const nb::gil_scoped_release unlocked;
     std::vector<seitz::Status> statuses(n);
     std::vector<seitz::Contact> contacts(n);
-    seitz::featurize_batch(batch, properties, walk_rule(walk), n_threads, blocks.data(), statuses.data(),
+    seitz::featurize_batch(batch, properties, wanted_sections(sections), n_threads, blocks.data(), statuses.data(),
                            contacts.data());
     for (std::size_t s = 0; s < n; ++s) {
       const bool good = statuses[s].failure == seitz::Failure::none;
@@ -151,18 +166,23 @@ seitz::FaceView face_view(const FaceArrays& arrays) {
   return {n_sites, volume, offsets.data(), neighbours.data(), translations, areas.data(), distances.data()};
 }
 
-auto featurize_decorations(const FaceArrays& arrays, const In<std::int32_t, nb::ndim<2>>& species,
-                           const TableArrays& table, int walk, std::size_t n_threads) {
-  const seitz::FaceView faces = face_view(arrays);
+auto featurize_decorations(const FaceArrays& arrays, const std::optional<Coords>& directions,
+                           const In<std::int32_t, nb::ndim<2>>& species, const TableArrays& table, int sections,
+                           std::size_t n_threads) {
+  seitz::FaceView faces = face_view(arrays);
+  const seitz::Sections wanted = wanted_sections(sections);
+  require(!wanted.scale || (directions && directions->shape(0) == faces.begin(faces.n_sites)),
+          "one direction per face is needed");
+  static_assert(sizeof(seitz::Vec3) == 3 * sizeof(double));
+  if (directions) faces.directions = reinterpret_cast<const seitz::Vec3*>(directions->data());
   const seitz::SpeciesTable properties = species_table(table);
   require(species.shape(1) == faces.n_sites, "one species per site is needed");
   require_species(species.data(), species.size(), properties);
-  const seitz::Walk rule = walk_rule(walk);
   const std::size_t n = species.shape(0), width = seitz::block_size(properties.n_properties);
   std::vector<double> blocks(n * width);
   {
     const nb::gil_scoped_release unlocked;
-    seitz::featurize_decorations(faces, rule, properties, species.data(), n, n_threads, blocks.data());
+    seitz::featurize_decorations(faces, wanted, properties, species.data(), n, n_threads, blocks.data());
   }
   return owned(std::move(blocks), {n, width});
 }
@@ -286,6 +306,7 @@ auto random_block(const SublatticeArrays& arrays, const Ints& species, const Tab
     }
     seitz::composition_block(properties, kinds, counts, block);
     block.leave_out_order();
+    block.leave_out_scale();
   }
   const std::size_t width = out.size();
   return owned(std::move(out), {width});
@@ -297,10 +318,11 @@ NB_MODULE(_core, m) {
   m.doc() = "Compiled kernels of seitz; private, see the public modules.";
   nb::set_leak_warnings(false);  // plans that are alive when the interpreter ends are no leak
   m.def("featurize_batch", &featurize_batch, "lattices"_a.noconvert(), "offsets"_a.noconvert(),
-        "frac_coords"_a.noconvert(), "species"_a.noconvert(), "weights"_a.none(), "table"_a, "walk"_a, "n_threads"_a);
-  m.def("tessellate", &tessellate, "lattice"_a.noconvert(), "frac_coords"_a.noconvert(), "n_threads"_a);
-  m.def("featurize_decorations", &featurize_decorations, "faces"_a, "species"_a.noconvert(), "table"_a, "walk"_a,
+        "frac_coords"_a.noconvert(), "species"_a.noconvert(), "weights"_a.none(), "table"_a, "sections"_a,
         "n_threads"_a);
+  m.def("tessellate", &tessellate, "lattice"_a.noconvert(), "frac_coords"_a.noconvert(), "n_threads"_a);
+  m.def("featurize_decorations", &featurize_decorations, "faces"_a, "directions"_a.none(), "species"_a.noconvert(),
+        "table"_a, "sections"_a, "n_threads"_a);
   nb::class_<seitz::Host>(m, "Host")
       .def(
           "__init__",

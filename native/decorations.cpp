@@ -20,9 +20,9 @@ void over_sites(std::size_t n_sites, std::size_t n_threads, Body&& body) {
 
 }  // namespace
 
-DecoratedGeometry::DecoratedGeometry(const FaceView& faces, const double* site_weights, Walk walk,
+DecoratedGeometry::DecoratedGeometry(const FaceView& faces, const double* site_weights, const Sections& sections,
                                      std::size_t n_threads)
-    : faces_(faces), walk_(walk) {
+    : faces_(faces), walk_(sections.walk) {
   const std::size_t n = faces.n_sites;
   sites_.reserve(n);
   for (std::size_t i = 0; i < n; ++i) {
@@ -40,7 +40,8 @@ DecoratedGeometry::DecoratedGeometry(const FaceView& faces, const double* site_w
   Moments moments;
   moments.compute(rows.data(), site_weights_.empty() ? nullptr : site_weights_.data(), sites_.size(), kGeometryColumns);
   write_geometry(moments, faces.volume, geometry_.data());
-  if (walk == Walk::none) return;
+  if (sections.scale) shapes_.emplace(faces, sites_, n < kWorthThreads ? 1 : n_threads);
+  if (walk_ == Walk::none) return;
   surfaces_.assign(n, 0.0);
   for (std::size_t i = 0; i < n; ++i) {
     for (std::size_t f = faces.begin(i); f < faces.begin(i + 1); ++f) surfaces_[i] += faces.areas[f];
@@ -95,6 +96,15 @@ void DecoratedGeometry::walk_magnitudes(const SpeciesTable& table, std::size_t n
   for (std::size_t step = 0; step < kWalkNumbers; ++step) out[step] *= scale;
 }
 
+void DecoratedGeometry::scale_numbers(const Shapes& shapes, const SpeciesTable& table, Workspace& work,
+                                      double* out) const {
+  work.rows.resize(sites_.size() * kScaleColumns);
+  shapes.rows(table, work.decoration, weights_.data(), work.rows.data());
+  work.moments.compute(work.rows.data(), site_weights_.empty() ? nullptr : site_weights_.data(), sites_.size(),
+                       kScaleColumns);
+  write_scale(table, work.decoration, work.moments, faces_.volume, out);
+}
+
 void DecoratedGeometry::decorate(const SpeciesTable& table, const std::int32_t* species, std::size_t n_threads,
                                  Workspace& work, double* out) const {
   if (faces_.n_sites < kWorthThreads) n_threads = 1;
@@ -106,6 +116,11 @@ void DecoratedGeometry::decorate(const SpeciesTable& table, const std::int32_t* 
                        table.n_properties);
   write_differences(work.moments, 0, table.n_properties, block.differences);
   work.composition.write(table, work.decoration, block);
+  if (shapes_) {
+    scale_numbers(*shapes_, table, work, block.scale);
+  } else {
+    block.leave_out_scale();
+  }
   if (walk_ == Walk::none) return block.leave_out_order();
   walk_magnitudes(table, n_threads, work, block.walks);
   work.composition.write_ionic_formation(table, block);
@@ -126,10 +141,11 @@ void environment_rows(const FaceView& faces, const SpeciesTable& table, const st
   }
 }
 
-void featurize_decorations(const FaceView& faces, Walk walk, const SpeciesTable& table, const std::int32_t* species,
-                           std::size_t n_decorations, std::size_t n_threads, double* blocks) {
+void featurize_decorations(const FaceView& faces, const Sections& sections, const SpeciesTable& table,
+                           const std::int32_t* species, std::size_t n_decorations, std::size_t n_threads,
+                           double* blocks) {
   n_threads = std::max<std::size_t>(1, n_threads);
-  DecoratedGeometry geometry(faces, nullptr, walk, n_threads);
+  DecoratedGeometry geometry(faces, nullptr, sections, n_threads);
   const std::size_t width = block_size(table.n_properties);
   if (n_decorations == 1) {
     DecoratedGeometry::Workspace work;

@@ -93,6 +93,7 @@ void Ensemble::write(const SpeciesTable& table, const Totals& totals, Chosen&& c
   Composition composition;
   composition.write(table, decoration, block);
   block.leave_out_order();
+  block.leave_out_scale();
 }
 
 void Ensemble::growing(const SpeciesTable& table, std::size_t first, std::size_t n_threads, double* blocks) const {

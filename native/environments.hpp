@@ -7,6 +7,8 @@
 
 namespace seitz {
 
+inline constexpr std::size_t kElements = 112;
+
 // Elements, and sites shared by several elements, under one index. Species 0..112 are the elements by atomic number.
 struct SpeciesTable {
   std::size_t n_species = 0;
@@ -20,7 +22,12 @@ struct SpeciesTable {
   const std::int64_t* state_offsets = nullptr;  // (114): oxidation states of each element ...
   const std::int32_t* states = nullptr;         // ... ascending
 
-  std::int32_t radius = -1;  // property index of the covalent radius, pm; zero where unknown
+  struct ScaleProperties {       // property indices; values are zero where unknown
+    std::size_t radius = 0;      // covalent, pm
+    std::size_t negativity = 0;  // Pauling electronegativity
+    std::size_t volume = 0;      // per atom of the elemental ground state
+    std::size_t electrons = 0;   // of the valence
+  } scale;
 
   const double* of(std::size_t species) const { return properties + species * n_properties; }
 };

@@ -47,6 +47,11 @@ class Packing {
   // `margin`. False if there is none.
   bool nearest_to(std::size_t site, const Vec3& point, double margin, Candidate& found) const;
 
+  // From a site to the atom of a face, in angstrom.
+  Vec3 displacement(std::size_t site, std::size_t neighbour, const Image& image) const {
+    return lattice_.cartesian(wrapped_[neighbour] - wrapped_[site]) + translation(image);
+  }
+
   // The translation of a candidate (or of a lattice vector, neighbour == site) in the input's own terms.
   bool input_image(std::size_t site, std::size_t neighbour, const Image& reduced, Image& image) const;
 

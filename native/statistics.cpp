@@ -158,6 +158,10 @@ void Composition::write(const SpeciesTable& table, const Decoration& decoration,
     site_statistics(table, decoration, j, block.sites + kSiteNumbers * j);
   }
   write_electronic(table, block.electronic);
+  std::fill(block.fractions, block.fractions + kElements, 0.0);
+  for (std::size_t e = 0; e < elements_.size(); ++e) {
+    if (elements_[e] > 0) block.fractions[elements_[e] - 1] = amounts_[e] / total_;
+  }
 }
 
 // A subset sum. Every atom starts at the lowest state of its element; what they then lack to neutrality is made up of

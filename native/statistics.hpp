@@ -20,6 +20,9 @@ namespace seitz {
 //   electronic    valence fractions s, p, d, f · ionic character max, mean
 //   order         Warren-Cowley magnitudes of three shells · whether the elements can form an ionic compound;
 //                 NaN where no walk was asked for
+//   fractions     atomic fraction of each element by atomic number
+//   scale         volume per atom and its logarithm, volume of the elements, volume of covalent spheres and valence
+//                 electrons per volume, entropy of mixing · per scale column: mean, MAD, min, max; NaN if not asked for
 inline constexpr std::size_t kGeometryNumbers = 13;
 inline constexpr std::size_t kDifferenceNumbers = 5;
 inline constexpr std::size_t kStoichiometryNumbers = 6;
@@ -27,15 +30,19 @@ inline constexpr std::size_t kSiteNumbers = 6;
 inline constexpr std::size_t kElectronicNumbers = 6;
 inline constexpr std::size_t kWalkNumbers = 3;
 inline constexpr std::size_t kOrderNumbers = kWalkNumbers + 1;
+inline constexpr std::size_t kScaleColumns = 21;
+inline constexpr std::size_t kScaleGlobals = 6;
+inline constexpr std::size_t kScaleStatistics = 4;
+inline constexpr std::size_t kScaleNumbers = kScaleGlobals + kScaleStatistics * kScaleColumns;
 
 inline std::size_t block_size(std::size_t n_properties) {
-  return kGeometryNumbers + kStoichiometryNumbers + kElectronicNumbers + kOrderNumbers +
+  return kGeometryNumbers + kStoichiometryNumbers + kElectronicNumbers + kOrderNumbers + kElements + kScaleNumbers +
          (kDifferenceNumbers + kSiteNumbers) * n_properties;
 }
 
 // Where the parts of a block begin.
 struct Block {
-  double *geometry, *differences, *stoichiometry, *sites, *electronic, *walks, *ionic_formation;
+  double *geometry, *differences, *stoichiometry, *sites, *electronic, *walks, *ionic_formation, *fractions, *scale;
   Block(double* block, std::size_t n_properties)
       : geometry(block),
         differences(geometry + kGeometryNumbers),
@@ -43,9 +50,12 @@ struct Block {
         sites(stoichiometry + kStoichiometryNumbers),
         electronic(sites + kSiteNumbers * n_properties),
         walks(electronic + kElectronicNumbers),
-        ionic_formation(walks + kWalkNumbers) {}
+        ionic_formation(walks + kWalkNumbers),
+        fractions(ionic_formation + 1),
+        scale(fractions + kElements) {}
 
   void leave_out_order() const { std::fill(walks, walks + kOrderNumbers, std::numeric_limits<double>::quiet_NaN()); }
+  void leave_out_scale() const { std::fill(scale, scale + kScaleNumbers, std::numeric_limits<double>::quiet_NaN()); }
 };
 
 // Weighted mean, mean absolute deviation, minimum and maximum of every column of (n, width) rows.

@@ -21,6 +21,7 @@ struct FaceView {
   const Image* images = nullptr;  // needed for walks only
   const double* areas = nullptr;
   const double* distances = nullptr;
+  const Vec3* directions = nullptr;  // unit vectors; needed for shapes only
 
   std::size_t begin(std::size_t site) const { return static_cast<std::size_t>(offsets[site]); }
   std::size_t n_faces(std::size_t site) const { return begin(site + 1) - begin(site); }
@@ -32,10 +33,11 @@ struct FaceTable {
   std::vector<std::int32_t> neighbours;
   std::vector<Image> images;
   std::vector<double> areas, distances;
+  std::vector<Vec3> directions;  // empty unless asked for
 
   FaceView view(double volume) const {
-    return {offsets.size() - 1, volume,       offsets.data(),  neighbours.data(),
-            images.data(),      areas.data(), distances.data()};
+    return {offsets.size() - 1, volume,       offsets.data(),   neighbours.data(),
+            images.data(),      areas.data(), distances.data(), directions.data()};
   }
 };
 
@@ -43,6 +45,7 @@ struct FaceTable {
 enum class Terms { input, reduced };
 
 // Cells of all sites; fails where they do not fill the volume of the structure.
-Status tessellate(const Packing& packing, std::size_t n_threads, Terms terms, FaceTable& faces);
+Status tessellate(const Packing& packing, std::size_t n_threads, Terms terms, FaceTable& faces,
+                  bool directions = false);
 
 }  // namespace seitz

@@ -13,7 +13,7 @@ def featurize_batch(
     species: IntArray,
     weights: FloatArray | None,
     table: SpeciesTable,
-    walk: int,
+    sections: int,
     n_threads: int,
 ) -> tuple[FloatArray, IndexArray, FloatArray]: ...
 def tessellate(
@@ -21,9 +21,10 @@ def tessellate(
 ) -> tuple[tuple[int, int, int], IndexArray, IntArray, IntArray, FloatArray, FloatArray]: ...
 def featurize_decorations(
     faces: tuple[float, IndexArray, IntArray, IntArray, FloatArray, FloatArray],
+    directions: FloatArray | None,
     species: IntArray,
     table: SpeciesTable,
-    walk: int,
+    sections: int,
     n_threads: int,
 ) -> FloatArray: ...
 def environment_rows(

@@ -171,7 +171,7 @@ def _run_kernel(
         species,
         np.concatenate(weights) if weights else None,
         table,
-        options.descriptor.walk_code,
+        options.descriptor.sections,
         options.n_threads,
     )
     return blocks, statuses, closeness, offsets, species

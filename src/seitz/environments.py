@@ -11,7 +11,7 @@ import numpy as np
 
 from ._typing import FloatArray, IndexArray, IntArray
 from .cell import Cell
-from .descriptors.schema import PROPERTIES, VALENCE_COLUMNS
+from .descriptors.schema import PROPERTIES, SCALE_COLUMNS, VALENCE_COLUMNS
 from .elements import MAX_Z, table
 from .errors import DescriptorError
 
@@ -48,8 +48,8 @@ class SpeciesTable(NamedTuple):
     """(114,) first oxidation state of each element ..."""
     states: IntArray
     """... and the states, ascending."""
-    radius_column: int
-    """Property that is the covalent radius, pm."""
+    scale_columns: IntArray
+    """(4,) properties with a scale: covalent radius, electronegativity, ground-state volume, valence electrons."""
 
 
 @cache
@@ -66,7 +66,7 @@ def element_species() -> SpeciesTable:
         valence_columns=np.array(VALENCE_COLUMNS, dtype=np.int32),
         state_offsets=np.cumsum([0, *map(len, elements.oxidation_states)], dtype=np.int64),
         states=np.array([s for states in elements.oxidation_states for s in states], dtype=np.int32),
-        radius_column=[p.name for p in PROPERTIES].index("CovalentRadius"),
+        scale_columns=np.array(SCALE_COLUMNS, dtype=np.int32),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +16,7 @@ from .batch import ErrorPolicy, SymmetryPolicy
 from .cell import OccupancyPolicy
 from .descriptors import Walk
 from .errors import OptionError
-from .featurize import featurize
+from .featurize import _is_structure, featurize
 from .finders import SYMPREC, Finder
 from .missing import MissingPolicy
 from .table import FeatureTable
@@ -95,7 +95,7 @@ class StructureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc] 
             A structure failed and ``on_error="raise"``; the message names it.
         """
         check_is_fitted(self)
-        if not isinstance(structures, Iterable) or isinstance(structures, str | Path):
+        if _is_one(structures):
             raise OptionError(
                 f"StructureFeatures takes a list of structures, not one {type(structures).__name__}"
             )
@@ -113,3 +113,14 @@ class StructureFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc] 
         tags.input_tags.two_d_array = False
         tags.no_validation = True
         return tags
+
+
+def _is_one(structures: object) -> bool:
+    """Whether this is no collection of structures, though it may be iterable, as the atoms of one structure are."""
+    if hasattr(structures, "iloc"):  # pandas has columns as attributes, whatever they are called
+        return False
+    return (
+        not isinstance(structures, Iterable)
+        or isinstance(structures, str | Path | Mapping)
+        or _is_structure(structures)
+    )

@@ -102,6 +102,13 @@ class Tessellation:
         """(n_faces,) site whose cell each face bounds."""
         return np.repeat(np.arange(len(self)), self.n_faces)
 
+    @property
+    def directions(self) -> FloatArray:
+        """(n_faces, 3) unit vector from the site to the neighbour behind each face: the normal of the face."""
+        to = self.frac_coords[self.neighbours] - self.frac_coords[self.sites] + self.images
+        vectors: FloatArray = to @ self.lattice / self.distances[:, None]
+        return vectors
+
     def faces(self, site: int) -> slice:
         """Where the faces of one site stand in the face arrays."""
         if not -len(self) <= site < len(self):
@@ -157,7 +164,12 @@ class Tessellation:
         chosen = find_descriptor(descriptor, walk)
         species = decorations(atomic_numbers, len(self))
         blocks = _core.featurize_decorations(
-            self._faces(), species, element_species(), chosen.walk_code, thread_count(n_threads)
+            self._faces(),
+            self.directions if chosen.has_scale else None,
+            species,
+            element_species(),
+            chosen.sections,
+            thread_count(n_threads),
         )
         ids = tuple(map(str, range(len(species))))
         values = blocks[:, chosen.positions]

@@ -126,7 +126,9 @@ def test_symmetric_files_of_real_structures_agree_with_pymatgen(cif):
         ("_space_group_name_Hall '-F 4 2 3'\n", "0 0 0", 4),
         (SYMBOL.format("F d -3 m :1"), "0 0 0", 8),
         (SYMBOL.format("F d -3 m :2"), "0.125 0.125 0.125", 8),
-        (SYMBOL.format("F d -3 m"), "0.125 0.125 0.125", 8),
+        (SYMBOL.format("F d -3 m S"), "0 0 0", 8),
+        (SYMBOL.format("F d -3 m Z"), "0.125 0.125 0.125", 8),
+        (SYMBOL.format("Fd-3mZ"), "0.125 0.125 0.125", 8),
         (SYMBOL.format("P m -3 m"), "0.3333 0.3333 0.3333", 8),
         ("", "0.1 0.2 0.3", 1),
     ],
@@ -164,6 +166,8 @@ def test_listed_operations_decide_over_an_unknown_symbol(cif):
     "symmetry, message",
     [
         ("_space_group_IT_number 227\n", "two origins"),
+        (SYMBOL.format("F d -3 m"), "two origins"),
+        (SYMBOL.format("F d -3 m") + "_space_group_IT_number 227\n", "two origins"),
         ("_space_group_IT_number 999\n", "no space group 999"),
         (SYMBOL.format("Q m -3 m"), "not found in the table"),
         (SYMBOL.format("P 1") + "loop_\n_symmetry_equiv_pos_as_xyz\nx,y,z\n-x,-y,-z\n", "contradictory"),
@@ -174,6 +178,40 @@ def test_symmetry_that_leaves_a_choice_is_refused(error, symmetry, message):
     found = error(HEAD + symmetry + COLUMNS + "Fe1 Fe 0 0 0\n")
     assert type(found) is ReadError
     assert message in str(found)
+
+
+STATED = {
+    "multiplicity": COLUMNS.replace(
+        "_atom_site_fract_x", "_atom_site_symmetry_multiplicity\n_atom_site_fract_x"
+    )
+    + "Fe1 Fe {n} {position}\n",
+    "formula": "_chemical_formula_sum 'Fe'\n_cell_formula_units_Z {n}\n" + COLUMNS + "Fe1 Fe {position}\n",
+}
+
+
+@pytest.mark.parametrize("stated", STATED)
+@pytest.mark.parametrize("symbol", [SYMBOL.format("F d -3 m"), "_space_group_IT_number 227\n"])
+def test_stated_numbers_of_atoms_tell_the_origin(cif, error, symbol, stated):
+    text = HEAD + symbol + STATED[stated]
+    first = cif(text.format(n=8, position="0 0 0"))
+    second = cif(text.format(n=8, position="0.125 0.125 0.125"))
+    assert len(first) == len(second) == 8
+    assert not np.allclose(np.sort(first.frac_coords, 0), np.sort(second.frac_coords, 0))
+    assert len(cif(text.format(n=16, position="0 0 0"))) == 16
+    assert "two origins" in str(error(text.format(n=192, position="0.1 0.23 0.31")))  # both origins fit
+    assert "two origins" in str(error(text.format(n=7, position="0 0 0")))  # neither does
+
+
+def test_atoms_on_split_positions_are_all_there(cif, error):
+    text = HEAD + SYMBOL.format("F m -3 m") + COLUMNS.rstrip() + "\n_atom_site_occupancy\n"
+    split = text + "Na1 Na {x} 0 0 {occupancy}\nCl1 Cl .5 .5 .5 1\n"
+    for x in ("0.0300", "0.0600"):
+        cell = cif(split.format(x=x, occupancy="0.1666"), occupancy="average")
+        assert cell.amounts[11] == pytest.approx(24 * 0.1666) and cell.amounts[17] == 4
+    message = str(error(split.format(x="0.0300", occupancy=1)))
+    assert "atom Na1 lies beside a special position: 6 images of it are within 0.3 Å" in message
+    whole = cif(split.format(x="0.0030", occupancy=1))  # 0.015 Å off: one atom
+    assert whole.amounts == {11: 4, 17: 4}
 
 
 def test_a_cell_that_does_not_fit_its_group_is_refused(error):

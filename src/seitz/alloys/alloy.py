@@ -18,7 +18,7 @@ from seitz.missing import MissingPolicy, apply_policy
 from seitz.table import Failure, FeatureTable
 from seitz.tessellation import thread_count
 
-from .composition import Composition, as_composition
+from .composition import Composition, TableRow, as_composition, naming
 from .exact import exact_features
 from .lattice import AlloyLattice, as_alloy_lattice
 from .result import RandomAlloy, RandomAlloys
@@ -157,7 +157,7 @@ def featurize_random(
 
 
 def _is_list(thing: Any) -> bool:
-    return isinstance(thing, list | tuple) and not isinstance(thing, Composition)
+    return isinstance(thing, list | tuple) and not isinstance(thing, Composition | TableRow)
 
 
 def _listed(composition: Any, names: Sequence[str] | None) -> tuple[list[tuple[str, Any]], bool]:
@@ -227,7 +227,7 @@ def _run(job: _Job, options: _Options, n_threads: int, cancelled: Event | None =
     if isinstance(job.lattice, SeitzError):
         raise job.lattice
     lattice, chosen = job.lattice, options.descriptor
-    target, fractions, numbers = lattice.fractions(job.composition)
+    target, fractions, numbers = _fractions(lattice, job.composition)
     blank = np.empty((0, len(chosen)))
     if options.mode == "exact":
         values = exact_features(
@@ -242,6 +242,13 @@ def _run(job: _Job, options: _Options, n_threads: int, cancelled: Event | None =
         ensemble = sample(lattice, fractions, numbers, chosen, options.criteria, rng, n_threads, cancelled)
         result = _of_ensemble(lattice, target, chosen, ensemble, n_threads)
     return _with_missing(result, numbers, options.missing)
+
+
+def _fractions(lattice: AlloyLattice, composition: Any) -> tuple[Composition, FloatArray, IntArray]:
+    if not isinstance(composition, TableRow):
+        return lattice.fractions(composition)
+    with naming(composition):
+        return lattice.fractions(composition.given)
 
 
 def _of_ensemble(

@@ -6,9 +6,10 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -145,6 +146,9 @@ def _tokens(formula: str) -> Iterator[tuple[str, str]]:
     for match in _TOKEN.finditer(formula.rstrip()):
         symbol, opened, closed, amount, other = match.groups()
         if other is not None:
+            for word in (formula[match.start(5) :][:2], other):
+                if guess := capitalised(word):
+                    raise CompositionError(f"{word!r} has no meaning in a formula: did you mean {guess}?")
             hint = " (amounts cannot be negative)" if other == "-" else ""
             raise CompositionError(f"{other!r} has no meaning in a formula{hint}")
         yield next(
@@ -152,6 +156,12 @@ def _tokens(formula: str) -> Iterator[tuple[str, str]]:
             for kind, text in (("symbol", symbol), ("open", opened), ("close", closed), ("amount", amount))
             if text is not None
         )
+
+
+def capitalised(word: str) -> str:
+    """The element whose symbol has lost its capital; empty if there is none."""
+    symbol = word[:1].upper() + word[1:]
+    return symbol if symbol in SYMBOLS else ""
 
 
 def _group(tokens: list[tuple[str, str]], at: int, depth: int) -> tuple[dict[int, float], int]:
@@ -184,6 +194,14 @@ def _group(tokens: list[tuple[str, str]], at: int, depth: int) -> tuple[dict[int
     return amounts, at
 
 
+class TableRow(NamedTuple):
+    """A composition as a table has it; whether it is one shows when it is used."""
+
+    where: str
+    """File and line, for messages."""
+    given: str | dict[str, Any]
+
+
 def read_compositions(path: str | os.PathLike[str]) -> dict[str, Composition]:
     """Compositions of a CSV table by row name.
 
@@ -194,6 +212,32 @@ def read_compositions(path: str | os.PathLike[str]) -> dict[str, Composition]:
     ------
     CompositionError
         No such column, or a row that is no composition; the message names file and line.
+    ReadError
+        The file cannot be read.
+    """
+    found: dict[str, Composition] = {}
+    for name, row in read_rows(path).items():
+        with naming(row):
+            found[name] = as_composition(row.given)
+    return found
+
+
+@contextmanager
+def naming(row: TableRow) -> Iterator[None]:
+    """Put file and line of a row in front of what is wrong with it."""
+    try:
+        yield
+    except (CompositionError, ElementError) as error:
+        raise type(error)(f"{row.where}: {error}") from None
+
+
+def read_rows(path: str | os.PathLike[str]) -> dict[str, TableRow]:
+    """The same rows unchecked, so that a bad one costs no other.
+
+    Raises
+    ------
+    CompositionError
+        No column for compositions.
     ReadError
         The file cannot be read.
     """
@@ -221,18 +265,21 @@ def read_compositions(path: str | os.PathLike[str]) -> dict[str, Composition]:
             f"{source}: no column is called composition or formula, or like an element; "
             f"there are {', '.join(columns)[:200]}"
         )
-    found: dict[str, Composition] = {}
+    found: dict[str, TableRow] = {}
     for row, line in enumerate(lines):
-        try:
-            if formula is not None:
-                composition = as_composition((line[formula] or "").strip())
-            else:
-                composition = as_composition({c.strip(): float(line[c] or 0) for c in elements})
-        except (CompositionError, ElementError) as error:
-            raise type(error)(f"{source}, line {row + 2}: {error}") from None
-        except ValueError as error:
-            raise CompositionError(f"{source}, line {row + 2}: {error}") from None
+        given: str | dict[str, Any] = {column.strip(): _amount(line[column]) for column in elements}
+        if formula is not None:
+            given = (line[formula] or "").strip()
         key = (line[name] or "").strip() if name is not None else ""
         key = key or str(row)
-        found[key if key not in found else f"{key} (line {row + 2})"] = composition
+        unique = key if key not in found else f"{key} (line {row + 2})"
+        found[unique] = TableRow(f"{source}, line {row + 2}", given)
     return found
+
+
+def _amount(text: str | None) -> float | str:
+    """The number in a cell of a table, zero in an empty one; text that is no number as it is."""
+    try:
+        return float(text or 0)
+    except ValueError:
+        return str(text)

@@ -12,6 +12,7 @@ import numpy as np
 from seitz._typing import FloatArray, IndexArray, IntArray, StructureLike
 from seitz.adapters import as_cell, prototype_cell
 from seitz.cell import Cell
+from seitz.elements import SYMBOLS
 from seitz.errors import CompositionError, OccupancyError
 from seitz.symmetry import environment_classes, site_orbits
 from seitz.tessellation import Tessellation, tessellate
@@ -112,6 +113,7 @@ class AlloyLattice:
             given = {str(key): value for key, value in composition.items()}
             if any(name in given for name in self.names) or (
                 all(isinstance(value, str | Mapping) for value in given.values())
+                and not set(given).issubset(SYMBOLS)  # then they are amounts, though wrong ones
             ):
                 return self._by_sublattice(given)
         whole = as_composition(composition)

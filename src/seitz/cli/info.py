@@ -30,7 +30,8 @@ def info(
         str,
         typer.Argument(
             metavar="STRUCTURE",
-            help="File with a structure, of any format that 'seitz featurize' reads.",
+            help="File with a structure, of any format that 'seitz featurize' reads; or a prototype "
+            "('seitz prototypes').",
             show_default=False,
         ),
     ],
@@ -76,7 +77,14 @@ def info(
 def _chosen(path: str, wanted: str | None) -> tuple[str, str, Cell]:
     """Identifier, place and cell of the one structure in a file, or of the one that was asked for."""
     from seitz.io import read_structures
+    from seitz.prototypes import prototype
 
+    from .prototypes import named_cell
+
+    if not has_magic(path) and (named := named_cell(path)) is not None:
+        if wanted is not None:
+            raise UsageError(f"--id: {path} is a prototype, which is one structure")
+        return prototype(path).name, path, named
     records = read_structures(path, occupancy="average")
     if wanted is None:
         head = list(islice(records, _SHOWN_IDS + 1))

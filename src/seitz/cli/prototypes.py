@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from seitz.elements import SYMBOLS
-from seitz.errors import PrototypeError
+from seitz.errors import PrototypeError, ReadError
 
 from .console import Debug, Json, UsageError, console, head_line, print_json
 from .streams import encodable
@@ -17,6 +19,7 @@ from .streams import encodable
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from seitz.cell import Cell
     from seitz.prototypes import BrokenPrototype, Prototype
 
 _ADD = "add"
@@ -114,12 +117,51 @@ def _show(name: str, *, as_json: bool) -> None:
 def _add(file: Path, name: str | None, *, force: bool, as_json: bool) -> None:
     from seitz.prototypes import add_prototype
 
-    added = add_prototype(file, name=name, overwrite=force)
+    before = _own_files()
+    try:
+        added = add_prototype(file, name=name, overwrite=force)
+    except ReadError as error:  # there is no such file
+        raise UsageError(str(error)) from None
     if as_json:
         print_json(_head(added))
         return
-    text = f"{added.name} added: {added.title}, {added.pearson}, space group {added.space_group} → {added.source}"
+    done = "replaced" if added.source in before else "added"
+    text = f"{added.name} {done}: {added.title}, {added.pearson}, space group {added.space_group} → {added.source}"
     console().print(text, markup=False, soft_wrap=True)
+
+
+def _own_files() -> set[str]:
+    from seitz.io.records import printable
+    from seitz.prototypes.folder import user_files
+
+    with suppress(PrototypeError):  # a folder that cannot be listed may still be written
+        return {printable(os.fspath(path)) for path in user_files()}
+    return set()
+
+
+def named_cell(name: str) -> Cell | None:
+    """The prototype of that name; None where there is a file.
+
+    Raises
+    ------
+    UsageError
+        There is neither.
+    PrototypeError
+        The file of the prototype is broken.
+    """
+    from seitz.adapters import prototype_cell
+    from seitz.io.records import printable
+    from seitz.prototypes import is_prototype, prototype
+
+    try:
+        found = prototype_cell(name)
+    except ReadError as error:
+        if is_prototype(name):
+            prototype(name)
+        raise UsageError(str(error)) from None
+    if found is None and not os.path.lexists(name):
+        raise UsageError(f"{printable(name)}: no such file or directory")
+    return found
 
 
 # --- contents ----------------------------------------------------------------------------------------------------

@@ -102,7 +102,8 @@ class HostPlan:
             :class:`Vacancy`, :class:`Interstitial` and :class:`Displacement`, or a mapping from sites to elements with
             None for a vacancy: ``{0: "Al", 7: None}``. Changes may touch each other and their own periodic images.
         descriptor, walk, missing, n_threads
-            As for :func:`seitz.featurize`. Descriptors that walk over faces are computed from the whole structures.
+            As for :func:`seitz.featurize`. Descriptors that are
+            more than statistics of independent rows (Ward2017, seitz) are computed from the whole structures.
         ids
             One name per row; by default the changes in short, as ``Al@0+vacancy@7``.
 
@@ -126,7 +127,7 @@ class HostPlan:
         if len(names) != len(sets):
             raise DefectError(f"{len(names)} ids were given for {len(sets)} sets of changes")
         chosen = find_descriptor(descriptor, walk)
-        if chosen.walk is not None:
+        if not chosen.by_rows:
             cells = [self.changed(changes) for changes in sets]
             table = featurize(
                 cells, descriptor=chosen, missing=missing, occupancy="average", n_threads=n_threads
@@ -141,7 +142,7 @@ class HostPlan:
 
     def all_substitutions(
         self,
-        elements: Iterable[Element],
+        elements: Element | Iterable[Element],
         *,
         orbits: Iterable[int] | None = None,
         descriptor: str | Descriptor = "ks2022",
@@ -153,7 +154,7 @@ class HostPlan:
         Parameters
         ----------
         elements
-            Solutes.
+            Solutes, as symbols or atomic numbers; or one of them.
         orbits
             Indices into :attr:`orbits`; by default all of them. One site stands for each: any other gives the same row.
 
@@ -162,7 +163,8 @@ class HostPlan:
         FeatureTable
             Orbit by orbit, within each the solutes in the order given; ids as ``Al@0`` with the orbit's first site.
         """
-        numbers = np.array([element_number(e, "solute") for e in elements], dtype=np.int32)
+        solutes = [elements] if isinstance(elements, str | int | np.integer) else elements
+        numbers = np.array([element_number(e, "solute") for e in solutes], dtype=np.int32)
         representatives = self.orbits.representatives
         wanted = range(len(representatives)) if orbits is None else list(orbits)
         for orbit in wanted:
@@ -184,7 +186,7 @@ class HostPlan:
             np.arange(n + 1, dtype=np.int64), sites, species, np.zeros(n, dtype=np.uint8), np.zeros((n, 3))
         )
         chosen = find_descriptor(descriptor)
-        if chosen.walk is not None:
+        if not chosen.by_rows:
             return self.featurize(
                 [{s: z} for s, z in zip(sites.tolist(), species.tolist(), strict=True)],
                 descriptor=chosen, missing=missing, ids=names, n_threads=n_threads,

@@ -10,6 +10,7 @@ from seitz.errors import DescriptorError, OptionError
 
 from .ks2022 import ks2022, ks2022_structural
 from .schema import Descriptor, Feature, Property, Walk
+from .seitz import seitz
 from .ward2017 import ward2017
 
 __all__ = ["Descriptor", "Feature", "Property", "Walk", "descriptor", "descriptors"]
@@ -18,6 +19,7 @@ _MAKERS: dict[str, Callable[..., Descriptor]] = {
     "ks2022": ks2022,
     "ks2022_structural": ks2022_structural,
     "ward2017": ward2017,
+    "seitz": seitz,
 }
 
 

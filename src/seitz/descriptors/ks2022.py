@@ -9,7 +9,11 @@ _REFERENCE = "Krajewski et al., Comput. Mater. Sci. 208, 111254 (2022); 247, 113
 
 def in_ks2022(feature: Feature) -> bool:
     """Whether a feature of the block is one of KS2022, which has no chemical order and no space groups of elements."""
-    return feature.source != "chemical order" and "SpaceGroupNumber" not in feature.properties
+    return (
+        feature.source not in ("chemical order", "scale")
+        and feature.quantity != "atomic fraction"
+        and "SpaceGroupNumber" not in feature.properties
+    )
 
 
 def ks2022() -> Descriptor:

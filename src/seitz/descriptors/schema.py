@@ -12,8 +12,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from seitz._typing import IndexArray
+from seitz.elements import SYMBOLS
 
-Source = Literal["cell geometry", "neighbour differences", "site properties", "composition", "chemical order"]
+from .scale import scale_features
+
+Source = Literal[
+    "cell geometry", "neighbour differences", "site properties", "composition", "chemical order", "scale"
+]
 
 #: Where walks over faces may go: never into an atom already visited, or just not back at once.
 Walk = Literal["self_avoiding", "no_reversal"]
@@ -123,10 +128,20 @@ class Descriptor:
         """(n_features,) index of every feature in the compiled block."""
         return np.array([feature.position for feature in self.features], dtype=np.int64)
 
+    @cached_property
+    def has_scale(self) -> bool:
+        """Whether it has columns that need the directions of faces and the scale of lengths."""
+        return any(feature.source == "scale" for feature in self.features)
+
     @property
-    def walk_code(self) -> int:
-        """The rule's number in the kernels."""
-        return _WALK_CODES[self.walk]
+    def sections(self) -> int:
+        """The parts of a block that are wanted, as the kernels number them: the rule of the walks, plus 4 for scale."""
+        return _WALK_CODES[self.walk] + 4 * self.has_scale
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether it is a statistic of rows, of which a change of some sites leaves those far away as they are."""
+        return self.sections == 0
 
     @cached_property
     def digest(self) -> str:
@@ -257,8 +272,18 @@ def block_features(walk: Walk = "self_avoiding") -> tuple[Feature, ...]:
         add(name, "1", formula, "composition", "", quantity, *needs)
     for name, formula, statistic, quantity in _order(walk):
         add(name, "1", formula, "chemical order", statistic, quantity)
+    for symbol in SYMBOLS[1:]:
+        add(f"frac_{symbol}", "1", f"x_{symbol}", "composition", "", "atomic fraction")
+    for name, unit, formula, statistic, quantity, needs in scale_features():
+        add(name, unit, formula, "scale", statistic, quantity, *needs)
     return tuple(features)
 
+
+#: Positions of the four properties with a scale, for the compiled contacts.
+SCALE_COLUMNS = tuple(
+    next(i for i, p in enumerate(PROPERTIES) if p.name == name)
+    for name in ("CovalentRadius", "Electronegativity", "GSvolume_pa", "NValence")
+)
 
 #: Positions of the s, p, d and f valence electrons among the properties, for the compiled reduction.
 VALENCE_COLUMNS = tuple(

@@ -8,7 +8,7 @@ _REFERENCE = "Ward et al., Phys. Rev. B 96, 024104 (2017)"
 
 
 def ward2017(walk: Walk = "self_avoiding") -> Descriptor:
-    """All numbers of the block, in the published order.
+    """All numbers of the block without a scale, in the published order.
 
     Parameters
     ----------
@@ -16,7 +16,11 @@ def ward2017(walk: Walk = "self_avoiding") -> Descriptor:
         ``"self_avoiding"``: the values of Ward's own program. ``"no_reversal"``: those published models are run
         with. They differ in the third shell.
     """
-    by_name = {feature.name: feature for feature in block_features(walk)}
+    by_name = {
+        feature.name: feature
+        for feature in block_features(walk)
+        if feature.source != "scale" and feature.quantity != "atomic fraction"
+    }
     order = [name for name in by_name if not name.startswith(("mean_WCMagnitude", "CanFormIonic"))]
     packing = order.index("MaxPackingEfficiency")
     order[packing:packing] = [f"mean_WCMagnitude_Shell{shell}" for shell in (1, 2, 3)]

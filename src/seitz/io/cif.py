@@ -15,6 +15,7 @@ from seitz.elements import MAX_Z
 from seitz.errors import ElementError, OccupancyError, ReadError, StructureError
 from seitz.record import Record
 
+from .cif_symmetry import check_symmetry, operations
 from .coincidence import coincident
 from .records import built_record
 from .special import roundings, snapped
@@ -23,13 +24,9 @@ _COORDINATES = ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z"
 _SAME_POSITION = 0.01  # Å: atoms closer than this share a site
 _MERGED = 0.4  # Å: images closer than this are one atom to gemmi
 _EXACT = 1e-8  # Å
-_CELL_MISFIT = 0.005  # relative, of the metric against the space group
-_MAX_SITES = 2_000_000
+_OFF_PLACE = 0.05  # Å: a whole atom this close to a special position is one atom all the same
 _OVERFULL = 1.01  # sum of occupancies; files round to two decimals
 _FULL = 1e-6
-_MAX_REMEMBERED = 256
-_VERDICTS: dict[tuple[Any, ...], tuple[str, ...]] = {}
-_OPERATIONS: dict[tuple[Any, ...], tuple[FloatArray, FloatArray]] = {}
 _FRACTION = re.compile(r"[+-]?\d{1,9}/[1-9]\d{0,8}", re.ASCII)
 _MAGNETIC = ("_space_group_symop_magn_operation.xyz", "_space_group_symop.magn_operation_xyz")
 _CELL_TAGS = (
@@ -42,7 +39,8 @@ def parse(text: str, stem: str, source: str, occupancy: OccupancyPolicy) -> Iter
     """One record for each block with coordinates; its name is part of the identifier if there are several.
 
     Listed operations decide over symbols. Where only a symbol is given and the group has two origins or two
-    settings, its suffix (``:1``, ``:2``, ``:H``, ``:R``) decides, or else origin 2 and the fit of the angles.
+    settings, its suffix (``:1``, ``:2``, ``:H``, ``:R``) decides, or else the stated numbers of atoms and the fit of
+    the angles; if they do not, the block is refused.
     """
     import gemmi
 
@@ -67,9 +65,9 @@ def _cell(block: Any, occupancy: OccupancyPolicy) -> Cell:
     _check_block(block)
     try:
         structure = gemmi.make_small_structure_from_block(block)
-        _check_symmetry(structure)
-        _snap(block, structure)
-        sites = list(structure.get_all_unit_cell_sites())
+        check_symmetry(block, structure)
+        beside = _snap(block, structure)
+        sites = _expanded(structure) if beside else list(structure.get_all_unit_cell_sites())
     except (RuntimeError, IndexError) as error:
         raise ReadError(f"gemmi cannot use this block: {error}") from None
     lattice = np.array(structure.cell.orth.mat.tolist()).T
@@ -99,82 +97,66 @@ def _check_block(block: Any) -> None:
         )
 
 
-def _check_symmetry(structure: Any) -> None:
-    """Refuse what gemmi would expand by guesswork: contradictions and symbols that leave the setting open."""
-    if structure.spacegroup is None and structure.spacegroup_number > 1 and not structure.symops:
-        structure.determine_and_set_spacegroup("N")  # else it would expand a bare number as P 1
-        group = structure.spacegroup
-        if group is None:
-            raise ReadError(f"there is no space group {structure.spacegroup_number}")
-        if group.xhm().endswith(":1"):
-            raise ReadError(
-                f"space group {structure.spacegroup_number} has two origins and the file names none: "
-                "add the symmetry operations, or a symbol with :1 or :2"
-            )
-    wrong = _contradictions(structure)
-    if wrong:
-        raise ReadError(f"the symmetry is contradictory: {'; '.join(wrong)[:300]}")
-    cell, group = structure.cell, structure.spacegroup
-    if not (cell.volume > 0 and min(cell.parameters) > 0 and max(cell.parameters[3:]) < 180):
-        raise StructureError(f"the cell lengths and angles span no volume: {cell.parameters}")
-    if group is not None and not cell.is_compatible_with_spacegroup(group, _CELL_MISFIT):
-        raise ReadError(f"the cell {cell.parameters} does not fit the space group {group.xhm()}")
-    expanded = len(structure.sites) * (len(cell.images) + 1)
-    if expanded > _MAX_SITES:
-        raise ReadError(f"up to {expanded:,} sites after expansion, more than {_MAX_SITES:,}")
-
-
-def _symmetry_key(structure: Any) -> tuple[Any, ...]:
-    """What a file says about its symmetry; thousands of files may say the same."""
-    cell = structure.cell
-    return (
-        structure.spacegroup_hm,
-        structure.spacegroup_hall,
-        structure.spacegroup_number,
-        tuple(structure.symops),
-        cell.alpha,  # with gamma, it tells the two settings of rhombohedral groups apart
-        cell.gamma,
-    )
-
-
-def _contradictions(structure: Any) -> tuple[str, ...]:
-    """What gemmi finds wrong between symbols, number and operations; remembered for later files."""
-    key = _symmetry_key(structure)
-    verdict = _VERDICTS.get(key)
-    if verdict is None:
-        # A symbol that gemmi does not know (P2_1/c) is harmless where the operations are listed.
-        verdict = tuple(
-            message
-            for message in structure.check_spacegroup().splitlines()
-            if message and not (structure.symops and "not found in the table" in message)
-        )
-        if len(_VERDICTS) >= _MAX_REMEMBERED:
-            _VERDICTS.clear()
-        _VERDICTS[key] = verdict
-    return verdict
-
-
 # --- positions ----------------------------------------------------------------------------------------------
 
 
-def _snap(block: Any, structure: Any) -> None:
-    """Move the sites that were rounded off a special position back to it."""
+def _snap(block: Any, structure: Any) -> bool:
+    """Move the sites that were rounded off a special position back to it; whether others lie beside one."""
     if not structure.cell.images:
-        return
+        return False
     sites, columns = structure.sites, _written_coordinates(block)
-    rounding = roundings(columns)
-    if rounding is None or len(rounding) != len(sites):
-        return
     beside = [index for index, site in enumerate(sites) if _is_beside(structure.cell, site.fract)]
     if not beside:
-        return
+        return False
     import gemmi
 
-    coords = np.array([sites[index].fract.tolist() for index in beside])
-    for index, better in zip(
-        beside, snapped(coords, rounding[beside], *_operations(structure)).tolist(), strict=True
-    ):
-        sites[index].fract = gemmi.Fractional(*better)
+    rounding = roundings(columns)
+    if rounding is not None and len(rounding) == len(sites):
+        coords = np.array([sites[index].fract.tolist() for index in beside])
+        better = snapped(coords, rounding[beside], *operations(structure))
+        for index, position in zip(beside, better.tolist(), strict=True):
+            sites[index].fract = gemmi.Fractional(*position)
+    return any(_is_beside(structure.cell, sites[index].fract) for index in beside)
+
+
+def _expanded(structure: Any) -> list[Any]:
+    """All sites of the cell, where some lie so close to a special position that gemmi would merge their images."""
+    import gemmi
+
+    rotations, translations = operations(structure)
+    lattice = np.array(structure.cell.orth.mat.tolist()).T
+    expanded: list[Any] = []
+    for site in structure.sites:
+        position = np.array(site.fract.tolist())
+        images = np.concatenate([position[None], rotations @ position + translations]) % 1.0
+        kept: list[FloatArray] = []
+        for image in images:
+            apart = np.array(kept).reshape(-1, 3) - image
+            distances = np.linalg.norm((apart - np.round(apart)) @ lattice, axis=1)
+            if (distances >= _SAME_POSITION).all():
+                kept.append(image)
+        for image in _told_apart(site, np.array(kept), lattice):
+            copy = site.clone()
+            copy.fract = gemmi.Fractional(*image.tolist())
+            expanded.append(copy)
+    return expanded
+
+
+def _told_apart(site: Any, images: FloatArray, lattice: FloatArray) -> FloatArray:
+    """Images of one atom: all of a split position; one of each group where more atoms than one would share a place."""
+    apart = images[:, None] - images
+    distances = np.linalg.norm((apart - np.round(apart)) @ lattice, axis=2)
+    near = distances < _MERGED
+    crowd = int(near.sum(axis=1).max())
+    if crowd * site.occ <= _OVERFULL:
+        return images
+    widest = float(distances[near].max())
+    if widest > 2.0 * _OFF_PLACE:
+        raise StructureError(
+            f"atom {site.label} lies beside a special position: {crowd} images of it are within {widest:.2g} Å of one "
+            f"another; write the special position, or an occupancy of at most {1 / crowd:.4g}"
+        )
+    return images[np.unique(near.argmax(axis=1))]
 
 
 def _is_beside(cell: Any, fract: Any) -> bool:
@@ -191,20 +173,6 @@ def _written_coordinates(block: Any) -> list[list[str]]:
         return [values[tags.index(tag) :: len(tags)] for tag in _COORDINATES]
     except (AttributeError, ValueError):  # no loop, or tags with capitals: several times slower
         return [list(block.find_values(tag)) for tag in _COORDINATES]
-
-
-def _operations(structure: Any) -> tuple[FloatArray, FloatArray]:
-    """Rotations and translations of all operations but the identity; remembered for later files."""
-    key = _symmetry_key(structure)
-    operations = _OPERATIONS.get(key)
-    if operations is None:
-        images = structure.cell.images
-        rotations = np.array([image.mat.tolist() for image in images])
-        operations = rotations, np.array([image.vec.tolist() for image in images])
-        if len(_OPERATIONS) >= _MAX_REMEMBERED:
-            _OPERATIONS.clear()
-        _OPERATIONS[key] = operations
-    return operations
 
 
 def _write_out_fractions(block: Any) -> bool:

@@ -18,6 +18,7 @@ from .fields import number, positions
 from .records import built_record
 
 _HEADER_LINES = 9  # title, scale, three vectors, symbols, counts, selective dynamics, mode
+_FEWEST_LINES = 8  # of VASP 4, without symbols: title, scale, three vectors, counts, mode, one site
 _FLAGS = frozenset(("T", "F", ".TRUE.", ".FALSE."))
 
 
@@ -30,8 +31,10 @@ def _cell(text: str) -> Cell:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     head = text.split("\n", _HEADER_LINES)
-    if len(head) < 7:
-        raise ReadError(f"cut short: only {len(head)} lines, a POSCAR file has at least 8")
+    n_lines = max((n for n, line in enumerate(head, 1) if line.strip()), default=0)
+    if n_lines < _FEWEST_LINES:
+        lines = "line" if n_lines == 1 else "lines"
+        raise ReadError(f"cut short: only {n_lines} {lines}, a POSCAR file has at least {_FEWEST_LINES}")
     lattice, factors = _lattice(head)
     symbols, counts, at = _composition(head)
     n_sites = sum(counts)

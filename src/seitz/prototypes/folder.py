@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from seitz.cell import Cell
-from seitz.errors import PrototypeError, ReadError, SeitzError, WriteError
+from seitz.errors import OccupancyError, PrototypeError, ReadError, SeitzError, WriteError
 
 from .model import Prototype
 from .schema import checked_name, names_in, prototype_from, symmetry_of_cell
@@ -184,6 +184,9 @@ def _structure(path: Path, source: str) -> Cell:
         return as_cell(path)
     except SeitzError as error:
         message = str(error)
+        if isinstance(error, OccupancyError):
+            reason = message.partition(". Pass occupancy")[0]
+            message = f"{reason}: a prototype must be ordered, with one whole atom on every site"
         raise PrototypeError(message if message.startswith(source) else f"{source}: {message}") from None
 
 
