@@ -266,7 +266,7 @@ auto ensemble_blocks(const FaceArrays& arrays, const In<std::int32_t, nb::ndim<2
 using SublatticeArrays = std::tuple<Doubles, Table, Longs, Ints, Doubles>;
 
 auto random_block(const SublatticeArrays& arrays, const Ints& species, const TableArrays& table, double n_sites,
-                  std::size_t max_values, std::size_t n_threads) {
+                  std::size_t max_values, std::size_t n_threads, const nb::callable& poll) {
   const auto& [multiplicities, fractions, offsets, neighbours, weights] = arrays;
   const seitz::SpeciesTable properties = species_table(table);
   const std::size_t n_sublattices = multiplicities.shape(0), n_species = species.shape(0);
@@ -295,7 +295,12 @@ auto random_block(const SublatticeArrays& arrays, const Ints& species, const Tab
   {
     const nb::gil_scoped_release unlocked;
     const seitz::Block block(out.data(), properties.n_properties);
-    seitz::random_differences(lattice, properties, n_sites, max_values, n_threads, block.differences);
+    const auto ask = [&] {
+      const nb::gil_scoped_acquire locked;
+      if (PyErr_CheckSignals() != 0) throw nb::python_error();
+      poll();
+    };
+    seitz::random_differences(lattice, properties, n_sites, max_values, n_threads, ask, block.differences);
     std::vector<std::size_t> kinds(n_species);
     std::vector<double> counts(n_species, 0.0);
     for (std::size_t e = 0; e < n_species; ++e) {
@@ -343,6 +348,6 @@ NB_MODULE(_core, m) {
   m.def("ensemble_blocks", &ensemble_blocks, "faces"_a, "species"_a.noconvert(), "table"_a, "first"_a, "n_groups"_a,
         "n_threads"_a);
   m.def("random_block", &random_block, "sublattices"_a, "species"_a.noconvert(), "table"_a, "n_sites"_a, "max_values"_a,
-        "n_threads"_a);
+        "n_threads"_a, "poll"_a);
   m.def("environment_rows", &environment_rows, "faces"_a, "species"_a.noconvert(), "table"_a);
 }

@@ -1,6 +1,7 @@
 #include "random_alloy.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 
 #include "parallel.hpp"
@@ -11,6 +12,7 @@ namespace {
 constexpr double kNegligible = 1e-17;    // probability
 constexpr std::size_t kFewValues = 128;  // up to so many stay exact
 constexpr double kSameValue = 1e-13;     // relative
+constexpr std::size_t kKindsPerPoll = 64;
 
 // Differences of one property between a species and those around it, with their probabilities; ascending and merged.
 Distribution step_distribution(const RandomLattice& lattice, const SpeciesTable& table, std::size_t property,
@@ -69,29 +71,41 @@ Environment environment(const RandomLattice& lattice, const SpeciesTable& table,
   return found;
 }
 
-// Expected largest (and smallest) of n independent draws from the mixture of all environments, by integrating
-// 1 - F^n (and (1 - F)^n) over a grid.
+// Expected largest (and smallest) of n independent draws from the mixture of all environments: sums over the values x
+// of x (F(x)^n - F(x-)^n), with values that fall into one bin replaced by their mean.
 void expected_extremes(const std::vector<Environment>& environments, double n, double& lowest, double& highest) {
   constexpr std::size_t kGrid = 2048;
   const double from = lowest, width = (highest - lowest) / static_cast<double>(kGrid);
   if (!(width > 0.0)) return;
-  std::vector<double> mass(kGrid + 1, 0.0);
+  std::vector<double> mass(kGrid + 1, 0.0), moment(kGrid + 1, 0.0);
   for (const Environment& env : environments) {
     for (std::size_t i = 0; i < env.first.values.size(); ++i) {
       for (std::size_t k = 0; k < env.second.values.size(); ++k) {
-        const double at = (env.first.values[i] + env.second.values[k] - from) / width;
-        const auto cell = static_cast<std::size_t>(std::min(std::max(at, 0.0), static_cast<double>(kGrid)));
-        mass[cell] += env.probability * env.first.probabilities[i] * env.second.probabilities[k];
+        const double value = env.first.values[i] + env.second.values[k];
+        const double at = (value - from) / width + 0.5;  // bins around grid points: equal values stay together
+        const auto bin = static_cast<std::size_t>(std::min(std::max(at, 0.0), static_cast<double>(kGrid)));
+        const double p = env.probability * env.first.probabilities[i] * env.second.probabilities[k];
+        mass[bin] += p;
+        moment[bin] += p * value;
       }
     }
   }
-  double below = 0.0, largest = from, smallest = from;
-  for (std::size_t c = 0; c <= kGrid; ++c) {
-    below = std::min(1.0, below + mass[c]);
-    if (c == kGrid) break;
-    largest += width * (1.0 - std::pow(below, n));
-    smallest += width * std::pow(1.0 - below, n);
+  double total = 0.0;
+  for (const double p : mass) total += p;
+  double below = 0.0, before = 0.0, after = 1.0, largest = 0.0, smallest = 0.0;
+  for (std::size_t bin = 0; bin <= kGrid; ++bin) {
+    if (!(mass[bin] > 0.0)) continue;
+    below = std::min(total, below + mass[bin]);
+    const double value = moment[bin] / mass[bin];
+    const double upto = std::pow(below / total, n), beyond = std::pow(1.0 - below / total, n);
+    largest += value * (upto - before);
+    smallest += value * (after - beyond);
+    before = upto;
+    after = beyond;
   }
+  // What rounding of `below` has left at the end belongs to the last value.
+  largest += highest * (1.0 - before);
+  smallest += highest * after;
   lowest = smallest;
   highest = largest;
 }
@@ -182,7 +196,7 @@ double mean_deviation(const Distribution& a, const Distribution& b, double centr
 }
 
 void random_differences(const RandomLattice& lattice, const SpeciesTable& table, double n_sites, std::size_t max_values,
-                        std::size_t n_threads, double* differences) {
+                        std::size_t n_threads, const std::function<void()>& poll, double* differences) {
   double total = 0.0;
   for (std::size_t g = 0; g < lattice.n_sublattices; ++g) total += lattice.multiplicities[g];
   std::vector<std::pair<std::size_t, std::size_t>> kinds;  // sublattice and species
@@ -195,12 +209,22 @@ void random_differences(const RandomLattice& lattice, const SpeciesTable& table,
       shares.push_back(p * lattice.multiplicities[g] / total);
     }
   }
-  parallel_for(table.n_properties, n_threads, [&](std::size_t property, std::size_t) {
+  std::atomic<bool> stopped{false};
+  parallel_for(table.n_properties, n_threads, [&](std::size_t property, std::size_t worker) {
     Convolver convolver(max_values);
     std::vector<Environment> environments;
     environments.reserve(kinds.size());
     double mean = 0.0;
     for (std::size_t k = 0; k < kinds.size(); ++k) {
+      if (stopped) return;
+      if (worker == 0 && k % kKindsPerPoll == 0) {
+        try {
+          poll();
+        } catch (...) {
+          stopped = true;
+          throw;
+        }
+      }
       environments.push_back(environment(lattice, table, property, kinds[k].first, kinds[k].second, convolver));
       environments.back().probability = shares[k];
       mean += shares[k] * environments.back().mean;

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -48,9 +49,10 @@ struct RandomLattice {
 
 // Mean, mean absolute deviation, minimum, maximum and range of every property's neighbour difference in the infinite
 // alloy: (n_properties, kDifferenceNumbers). With n_sites > 0, the minimum and maximum that are expected among so many
-// independent sites, in place of the limits.
+// independent sites, in place of the limits. `poll` is called now and then on the calling thread: to give the work up,
+// it throws.
 void random_differences(const RandomLattice& lattice, const SpeciesTable& table, double n_sites, std::size_t max_values,
-                        std::size_t n_threads, double* differences);
+                        std::size_t n_threads, const std::function<void()>& poll, double* differences);
 
 // The parts of a block that depend on amounts alone.
 void composition_block(const SpeciesTable& table, const std::vector<std::size_t>& species,

@@ -1,5 +1,7 @@
 """Compiled kernels; private."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,6 +49,7 @@ def random_block(
     n_sites: float,
     max_values: int,
     n_threads: int,
+    poll: Callable[[], None],
 ) -> FloatArray: ...
 
 class Host:

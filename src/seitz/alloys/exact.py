@@ -6,6 +6,9 @@ and site statistics follow from the fractions, and the geometry is that of the l
 
 from __future__ import annotations
 
+from concurrent.futures import CancelledError
+from threading import Event
+
 import numpy as np
 
 from seitz import _core
@@ -28,6 +31,7 @@ def exact_features(
     *,
     n_sites: int | None,
     n_threads: int,
+    cancelled: Event | None = None,
 ) -> FloatArray:
     """(n_features,) vector of the infinite alloy.
 
@@ -37,7 +41,14 @@ def exact_features(
         (n_sublattices, n_elements) probabilities, and the atomic numbers of their columns.
     n_sites
         Report the smallest and largest neighbour difference expected among so many sites instead of the limits.
+    cancelled
+        Once set, the work is given up soon.
     """
+
+    def poll() -> None:
+        if cancelled is not None and cancelled.is_set():
+            raise CancelledError
+
     multiplicities, sublattices, offsets, neighbours, weights = lattice.kinds
     table = element_species()
     block = _core.random_block(
@@ -47,6 +58,7 @@ def exact_features(
         float(n_sites or 0),
         RESOLUTION,
         n_threads,
+        poll,
     )
     bare = np.full((1, len(lattice.cell)), int(numbers[0]), dtype=np.int32)
     geometry = _core.featurize_decorations(lattice.tessellation._faces(), None, bare, table, 0, 1)

@@ -23,6 +23,7 @@ from .lattice import AlloyLattice
 from .ranges import feature_ranges
 
 _FIRST_CHUNK = 24
+_MOST_DRAWS = 20_000_000  # comparisons of a chunk, each a byte
 _LARGEST_CHUNK = 256  # so that an interruption is not waited for
 _GROUPS = 20  # of the jackknife
 
@@ -78,9 +79,11 @@ def sample(
     ranges = feature_ranges(descriptor)
     species = np.empty((0, len(faces)), dtype=np.int32)
     history = np.empty((0, len(descriptor)))
+    counts = np.empty((0, *fractions.shape), dtype=np.int64)
     end, chunk = 0, _FIRST_CHUNK
+    most = max(1, _MOST_DRAWS // (len(faces) * max(1, len(numbers))))
     while True:
-        wanted = min(chunk, criteria.max_expansions - len(species))
+        wanted = min(chunk, most, criteria.max_expansions - len(species))
         draws = rng.random((wanted, len(faces)))  # row by row, so that chunks of any size draw the same
         picked = (draws[:, :, None] >= thresholds[None]).sum(axis=2)
         species = np.concatenate([species, numbers[picked]])
@@ -89,7 +92,10 @@ def sample(
         )
         history = np.concatenate([history, blocks[:, descriptor.positions]])
         change = _changes(history, ranges)
-        composition, rarest = _amounts(species, sublattices, fractions, numbers)
+        counts = np.concatenate(
+            [counts, _counts(species[len(counts) :], sublattices, len(fractions), numbers)]
+        )
+        composition, rarest = _amounts(counts, fractions)
         good = (composition <= criteria.composition) & (rarest >= criteria.minimum_occurrences)
         good &= change.max(axis=1) < criteria.feature
         reached = np.flatnonzero(good)
@@ -131,20 +137,24 @@ def _changes(history: FloatArray, ranges: FloatArray) -> FloatArray:
     return change
 
 
-def _amounts(
-    species: IntArray, sublattices: IndexArray, fractions: FloatArray, numbers: IntArray
-) -> tuple[FloatArray, IndexArray]:
-    """After each expansion: mean deviation of the worst sublattice's composition, and how often the rarest occurred."""
-    worst = np.zeros(len(species))
-    total = np.zeros((len(species), len(numbers)))
-    for sublattice, wanted in enumerate(fractions):
+def _counts(species: IntArray, sublattices: IndexArray, n_sublattices: int, numbers: IntArray) -> IndexArray:
+    """(n, n_sublattices, n_elements) how often each element occurs in each expansion."""
+    counts = np.empty((len(species), n_sublattices, len(numbers)), dtype=np.int64)
+    for sublattice in range(n_sublattices):
         here = species[:, sublattices == sublattice]
-        counts = np.cumsum((here[:, :, None] == numbers).sum(axis=1), axis=0)
-        total += counts
-        found = counts / (here.shape[1] * np.arange(1, len(species) + 1))[:, None]
-        meant = (wanted > 0) | (counts[-1] > 0)
-        worst = np.maximum(worst, np.abs(found - wanted)[:, meant].mean(axis=1))
-    return worst, total[:, fractions.max(axis=0) > 0].min(axis=1).astype(np.int64)
+        for k, z in enumerate(numbers.tolist()):
+            counts[:, sublattice, k] = np.count_nonzero(here == z, axis=1)
+    return counts
+
+
+def _amounts(counts: IndexArray, fractions: FloatArray) -> tuple[FloatArray, IndexArray]:
+    """After each expansion: mean deviation of the worst sublattice's composition, and how often the rarest occurred."""
+    upto = np.cumsum(counts, axis=0)
+    found = upto / upto.sum(axis=2, keepdims=True)
+    meant = (fractions > 0) | (upto[-1] > 0)
+    deviation = np.where(meant, np.abs(found - fractions), 0.0).sum(axis=2) / meant.sum(axis=1)
+    rarest: IndexArray = upto.sum(axis=1)[:, fractions.max(axis=0) > 0].min(axis=1)
+    return deviation.max(axis=1), rarest
 
 
 def _lacking(composition: float, rarest: int, change: float, feature: str, criteria: Criteria) -> str:
