@@ -11,6 +11,7 @@ import numpy as np
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.int32]]
 IndexArray = np.ndarray[Any, np.dtype[np.int64]]
+BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
 #: Anything :func:`seitz.as_cell` understands; duck-typed, so no third-party class can be named here.
 StructureLike = Any

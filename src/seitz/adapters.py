@@ -215,6 +215,8 @@ def _from_plain(data: Mapping[str, Any], occupancy: OccupancyPolicy) -> Cell:
         species = data["atomic_numbers"]
     else:
         symbols = data["symbols" if "symbols" in data else "species"]
+        if isinstance(symbols, str):
+            raise StructureError(f"symbols {symbols[:40]!r} are one text: give a list with one per site")
         species = [_named(site, symbol) for site, symbol in enumerate(symbols)]
     if "frac_coords" in data:
         return build_cell(lattice, data["frac_coords"], species, occupancy=occupancy)

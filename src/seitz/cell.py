@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -24,6 +25,7 @@ OccupancyPolicy = Literal["raise", "average"]
 #: One site's content: an atomic number, or occupancies by atomic number.
 SiteSpecies = int | Mapping[int, float]
 
+_MOST_SITES = 100_000_000
 _MAX_FRACTIONAL = 1e6  # beyond it a double keeps fewer than ten digits of the position inside the cell
 _SINGULAR = 1e-12  # volume over the product of the vector lengths
 _FULL = 1e-6  # occupancies closer to one than this are full
@@ -113,7 +115,7 @@ class Cell:
     @property
     def volume(self) -> float:
         """Volume in Å³."""
-        return float(abs(np.linalg.det(self.lattice)))
+        return volume_of(self.lattice)
 
     @property
     def cart_coords(self) -> FloatArray:
@@ -165,6 +167,8 @@ class Cell:
             raise OptionError(f"multiples={multiples!r}: give three positive integers")
         if counts == (1, 1, 1):
             return self
+        if math.prod(counts) * len(self) > _MOST_SITES:
+            raise OptionError(f"multiples={counts}: more than {_MOST_SITES:,} sites")
         shifts = np.array(list(np.ndindex(counts)))
         coords = (self.frac_coords[None, :, :] + shifts[:, None, :]).reshape(-1, 3) / counts
         occupancies = {
@@ -234,6 +238,12 @@ def _formula(amounts: Mapping[int, float]) -> str:
     return "".join(f"{SYMBOLS[z]}{'' if amount == 1 else format(amount, 'g')}" for z, amount in parts)
 
 
+def volume_of(lattice: FloatArray) -> float:
+    """Volume of a cell, Å³, correct to the last digit however sheared the lattice is."""
+    (ax, ay, az), (bx, by, bz), (cx, cy, cz) = ([Fraction(x) for x in row] for row in lattice.tolist())
+    return abs(float(ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)))
+
+
 def format_occupants(content: Mapping[int, float]) -> str:
     """Occupants of a site as in ``Fe0.5 Ni0.5``."""
     return " ".join(f"{SYMBOLS[z] if 0 < z <= MAX_Z else z}{amount:g}" for z, amount in content.items())
@@ -283,12 +293,17 @@ def _atomic_numbers(values: ArrayLike) -> IntArray:
         raise ElementError(f"atomic_numbers must be a flat list of integers, not of shape {raw.shape}")
     if type(values) not in _NEVER_MASKED and (masked := _masked(values, raw)).any():
         raise ElementError(f"site(s) {_rows(masked[:, None])} have a masked atomic number: give every number")
-    if raw.dtype.kind not in "iu":
+    if raw.dtype.kind not in "iu" or _hides_truth(values):
         raw = whole_numbers(raw, raw.tolist() if isinstance(values, np.ndarray) else list(values))  # type: ignore[arg-type]
     if raw.size and not 1 <= raw.min() <= raw.max() <= MAX_Z:
         site = int(np.flatnonzero((raw < 1) | (raw > MAX_Z))[0])
         raise ElementError(f"site {site} has atomic number {raw[site]}: there is data for 1 to {MAX_Z} only")
     return raw.astype(np.int32)
+
+
+def _hides_truth(values: object) -> bool:
+    """Whether a list of integers holds truth values, which NumPy takes for 0 and 1."""
+    return isinstance(values, list | tuple) and any(type(value) is bool for value in values)
 
 
 def whole_numbers(raw: np.ndarray, entries: Sequence[object]) -> np.ndarray:

@@ -17,7 +17,8 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain, islice
 from multiprocessing import get_context
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -191,19 +192,15 @@ def _in_order(
             else:
                 yield from _large_file(group, task, processors)
         return
-    workers = [_Worker() for _ in range(processors - 1)]
-    free = SimpleQueue[_Worker]()
-    for worker in workers:
-        free.put(worker)
+    workers = _Workers(processors - 1)
     pool = ThreadPoolExecutor(processors - 1)  # its threads only wait for the processes
     try:
         yield from _shared_out(
-            groups, task, processors, lambda group: pool.submit(_by_free, free, group, task)
+            groups, task, processors, lambda group: pool.submit(workers.featurize, group, task)
         )
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-        for worker in workers:
-            worker.end()
+        workers.end()
 
 
 def _shared_out(
@@ -309,12 +306,44 @@ class _Worker:
         self._connection.close()
 
 
-def _by_free(free: SimpleQueue[_Worker], group: list[str], task: _Task) -> FileBatch:
-    worker = free.get()
-    try:
-        return worker.featurize(group, task)
-    finally:
-        free.put(worker)
+class _Workers:
+    """Processes, started as there is work for them, and as many as the system gives."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._all: list[_Worker] = []
+        self._free = SimpleQueue[_Worker]()
+        self._lock = Lock()
+        self._ended = False
+
+    def featurize(self, group: list[str], task: _Task) -> FileBatch:
+        worker = self._idle()
+        if worker is None:
+            return _featurized_group(group, task)
+        try:
+            return worker.featurize(group, task)
+        finally:
+            self._free.put(worker)
+
+    def end(self) -> None:
+        with self._lock:
+            self._ended = True
+        for worker in self._all:
+            worker.end()
+
+    def _idle(self) -> _Worker | None:
+        """A process without work; None if not a single one can be started."""
+        with suppress(Empty):
+            return self._free.get_nowait()
+        with self._lock:
+            if not self._ended and len(self._all) < self._most:
+                try:
+                    self._all.append(_Worker())
+                except OSError:  # no more processes or files are to be had: those there are share the work
+                    self._most = len(self._all)
+                else:
+                    return self._all[-1]
+        return self._free.get() if self._all else None
 
 
 def _serve(connection: Any) -> None:

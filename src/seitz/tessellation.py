@@ -12,7 +12,7 @@ import numpy as np
 from . import _core
 from ._typing import FloatArray, IndexArray, IntArray, StructureLike
 from .adapters import as_cell
-from .cell import Cell, whole_numbers
+from .cell import Cell, volume_of, whole_numbers
 from .descriptors import Descriptor, Walk
 from .descriptors import descriptor as find_descriptor
 from .elements import MAX_Z
@@ -75,7 +75,7 @@ class Tessellation:
     @property
     def volume(self) -> float:
         """Volume of the periodic cell, Å³; the cell volumes add up to it."""
-        return float(abs(np.linalg.det(self.lattice)))
+        return volume_of(self.lattice)
 
     @property
     def sub_volumes(self) -> FloatArray:

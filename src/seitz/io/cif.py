@@ -15,6 +15,7 @@ from seitz.elements import MAX_Z
 from seitz.errors import ElementError, OccupancyError, ReadError, StructureError
 from seitz.record import Record
 
+from .cif_atoms import check_atoms
 from .cif_symmetry import check_symmetry, operations
 from .coincidence import coincident
 from .records import built_record
@@ -66,6 +67,7 @@ def _cell(block: Any, occupancy: OccupancyPolicy) -> Cell:
     try:
         structure = gemmi.make_small_structure_from_block(block)
         check_symmetry(block, structure)
+        check_atoms(block, structure)
         beside = _snap(block, structure)
         sites = _expanded(structure) if beside else list(structure.get_all_unit_cell_sites())
     except (RuntimeError, IndexError) as error:
@@ -156,7 +158,8 @@ def _told_apart(site: Any, images: FloatArray, lattice: FloatArray) -> FloatArra
             f"atom {site.label} lies beside a special position: {crowd} images of it are within {widest:.2g} Å of one "
             f"another; write the special position, or an occupancy of at most {1 / crowd:.4g}"
         )
-    return images[np.unique(near.argmax(axis=1))]
+    kept: FloatArray = images[np.unique(near.argmax(axis=1))]
+    return kept
 
 
 def _is_beside(cell: Any, fract: Any) -> bool:

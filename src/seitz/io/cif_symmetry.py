@@ -40,6 +40,8 @@ def check_symmetry(block: Any, structure: Any) -> None:
         raise StructureError(f"the cell lengths and angles span no volume: {cell.parameters}")
     if group is not None and not cell.is_compatible_with_spacegroup(group, _CELL_MISFIT):
         raise ReadError(f"the cell {cell.parameters} does not fit the space group {group.xhm()}")
+    if group is None and not _are_isometries(structure):
+        raise ReadError(f"the listed operations change lengths or angles of the cell {cell.parameters}")
     expanded = len(structure.sites) * (len(cell.images) + 1)
     if expanded > _MAX_SITES:
         raise ReadError(f"up to {expanded:,} sites after expansion, more than {_MAX_SITES:,}")
@@ -57,6 +59,14 @@ def operations(structure: Any) -> tuple[FloatArray, FloatArray]:
             _OPERATIONS.clear()
         _OPERATIONS[key] = found
     return found
+
+
+def _are_isometries(structure: Any) -> bool:
+    rotations, _ = operations(structure)
+    lattice = np.array(structure.cell.orth.mat.tolist())  # vectors as columns
+    metric = lattice.T @ lattice
+    turned = np.swapaxes(rotations, 1, 2) @ metric @ rotations
+    return bool((np.abs(turned - metric) <= 2.0 * _CELL_MISFIT * np.abs(metric).max()).all())
 
 
 def _settle_setting(block: Any, structure: Any) -> None:

@@ -49,13 +49,18 @@ def parse(stream: io.BufferedReader, stem: str, source: str, occupancy: Occupanc
     try:
         file = pq.ParquetFile(_seekable(stream), buffer_size=_BUFFER_BYTES, pre_buffer=False)
         columns = _wanted(file.schema_arrow.names)
+        twice = [name for name in columns if file.schema_arrow.names.count(name) > 1]
+        if twice:
+            raise ReadError(
+                f"{file.schema_arrow.names.count(twice[0])} columns are called {twice[0]}: rename all but one"
+            )
         row = 0
         for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
             yield from _batch_records(batch, row + 1, stem, source, occupancy)
             row += batch.num_rows
     except SeitzError:
         raise
-    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+    except (pa.ArrowException, OSError, ValueError, TypeError, LookupError, ArithmeticError) as error:
         raise ReadError(f"no readable Parquet: {error}") from None
 
 

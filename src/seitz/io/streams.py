@@ -37,6 +37,7 @@ _FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"\x5d\x00\x00", "compressed by LZMA without its xz header"),
 )
 _FOREIGN_MAGIC = tuple(magic for magic, _ in _FOREIGN)
+_UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -97,6 +98,10 @@ def compression_of(head: bytes) -> str | None:
     for magic, codec in _MAGIC:
         if head.startswith(magic):
             return codec
+    if (
+        head[1:4] == b"\x2a\x4d\x18" and 0x50 <= head[0] < 0x60
+    ):  # a skippable frame in front, as of parallel zstd
+        return "zstd"
     if head.startswith(b"BZh") and head[4:10] in _BZIP2:
         return "bz2"
     if head.startswith(_FOREIGN_MAGIC):
@@ -109,6 +114,11 @@ def compression_of(head: bytes) -> str | None:
 
 def decode(data: bytes) -> str:
     """Text of a file: UTF-16 with a byte order mark, UTF-8, or else Latin-1; ReadError if it is binary."""
+    if data.startswith(_UTF32):
+        try:
+            return data.decode("utf-32")
+        except UnicodeDecodeError as error:
+            raise ReadError(f"the text is no valid UTF-32: {error.reason} at byte {error.start}") from None
     if data.startswith(_UTF16):
         try:
             return data.decode("utf-16")

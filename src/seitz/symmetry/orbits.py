@@ -133,11 +133,7 @@ def primitive_cell(structure: StructureLike, *, symprec: float = SYMPREC) -> Cel
 def _moyopy_dataset(cell: Cell, kinds: list[int], symprec: float) -> Any:
     import moyopy
 
-    shortest = float(np.linalg.norm(cell.lattice, axis=1).min())
-    if shortest < _SHORTEST:  # the search would take for ever
-        raise SymmetryError(
-            f"a lattice vector of {shortest:g} Å is too short for a search of symmetry: check the unit, give Å"
-        )
+    _check_size(cell)
     try:
         with _without_stray_warnings("moyo"):
             return moyopy.MoyoDataset(
@@ -148,6 +144,14 @@ def _moyopy_dataset(cell: Cell, kinds: list[int], symprec: float) -> Any:
             f"moyopy found no symmetry at symprec={symprec:g} Å ({error}): check for sites closer than that, "
             "or choose another tolerance"
         ) from None
+
+
+def _check_size(cell: Cell) -> None:
+    shortest = float(np.linalg.norm(cell.lattice, axis=1).min())
+    if shortest < _SHORTEST:  # the search would take for ever
+        raise SymmetryError(
+            f"a lattice vector of {shortest:g} Å is too short for a search of symmetry: check the unit, give Å"
+        )
 
 
 def _moyopy_orbits(cell: Cell, kinds: list[int], symprec: float) -> Orbits:
@@ -164,6 +168,7 @@ def _moyopy_orbits(cell: Cell, kinds: list[int], symprec: float) -> Orbits:
 
 def _spglib_orbits(cell: Cell, kinds: list[int], symprec: float, angle_tolerance: float) -> Orbits:
     spglib = load_optional("spglib", "spglib")
+    _check_size(cell)
     description = (cell.lattice, cell.frac_coords, kinds)
     try:
         with warnings.catch_warnings():  # newer versions warn about a change in how they report errors

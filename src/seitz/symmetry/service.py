@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seitz._typing import IndexArray, StructureLike
+from seitz.adapters import as_cell
 from seitz.errors import StructureError
 from seitz.finders import SYMPREC, Finder
 
@@ -54,15 +55,19 @@ def over_orbits(
     Raises
     ------
     StructureError
-        The function returned another number of rows than it was asked for, or rows of different lengths.
+        The function returned another number of rows than it was asked for, or rows of different lengths; or
+        ``classes`` are those of a structure of another size.
 
     Examples
     --------
     With DScribe: ``over_orbits(lambda atoms, sites: soap.create(atoms, centers=sites.tolist()), atoms)``.
     """
-    orbits = classes
-    if orbits is None:
-        orbits = site_orbits(structure, finder=finder, symprec=symprec, labels=labels)
+    if classes is None:
+        orbits: SiteClasses = site_orbits(structure, finder=finder, symprec=symprec, labels=labels)
+    else:
+        orbits, n_sites = classes, len(as_cell(structure, occupancy="average"))
+        if len(orbits.labels) != n_sites:
+            raise StructureError(f"classes of {len(orbits.labels)} sites do not fit a structure of {n_sites}")
     returned = function(structure, orbits.representatives)
     try:
         rows = np.asarray(returned)
