@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from seitz import Cell, featurize, featurize_random, read_compositions, tessellate
 from seitz.alloys import as_alloy_lattice, as_composition
 from seitz.alloys.sampled import Criteria, _changes, sample
+from seitz.alloys.tables import read_rows
 from seitz.descriptors import descriptor
 from seitz.elements import table
 from seitz.errors import (
@@ -349,6 +350,12 @@ def test_compositions_of_pymatgen_are_taken():
         ("(" * 100 + "Fe" + ")" * 100, CompositionError, "nested deeper"),
         (7, CompositionError, "'int' is no composition"),
         ("Fe1e999", CompositionError, "infinite"),
+        ("fe50ni50", CompositionError, r"'fe' has no meaning in a formula: did you mean Fe\?"),
+        ("Fe50v50", CompositionError, r"'v' has no meaning in a formula: did you mean V\?"),
+        ("Fe(nib)2", CompositionError, r"'ni' has no meaning in a formula: did you mean Ni\?"),
+        ("x50", CompositionError, "'x' has no meaning in a formula$"),
+        ({"Fe": "a"}, CompositionError, "^Fe: 'a' is no amount"),
+        ({"Fe": "a", "Ni": {"Ni": 1}}, CompositionError, "^Fe: 'a' is no amount"),
     ],
 )
 def test_wrong_compositions_are_named(given, error, message):
@@ -375,6 +382,22 @@ def test_tables_of_compositions_are_read(tmp_path):
         read_compositions(one)
     with pytest.raises(ReadError):
         read_compositions(tmp_path / "none.csv")
+    one.write_text("Fe,Ni\n1,2\n3,x\n")
+    with pytest.raises(CompositionError, match=r"alloys\.csv, line 3: Ni: 'x' is no amount"):
+        read_compositions(one)
+
+
+def test_unchecked_rows_of_a_table_cost_no_other(tmp_path):
+    path = tmp_path / "alloys.csv"
+    path.write_text("composition\nFe50Ni50\nXx\n2a=Fe\n")
+    rows = read_rows(path)
+    options = {"names": list(rows), "mode": "exact"}
+    result = featurize_random("bcc", list(rows.values()), on_error="record", **options)
+    assert [alloy and alloy.target.formula for alloy in result] == ["Fe50Ni50", None, "Fe100"]
+    assert [(f.id, f.error) for f in result.failures] == [("1@BCC", "ElementError")]
+    assert "alloys.csv, line 3: 'Xx': 'Xx' is no" in result.failures[0].message
+    with pytest.raises(ElementError, match=r"1@BCC: .*alloys\.csv, line 3: "):
+        featurize_random("bcc", list(rows.values()), **options)
 
 
 # --- errors ------------------------------------------------------------------------------------------------------
@@ -419,7 +442,7 @@ def test_wrong_lattices_are_named():
         featurize_random("sigma", {"2a": "Fe", "4x": "Cr"})
     with pytest.raises(CompositionError, match="4f, 8i1, 8i2, 8j is left out"):
         featurize_random("sigma", {"2a": "Fe"})
-    with pytest.raises(DescriptorError, match="ward2017 has features that walk"):
+    with pytest.raises(DescriptorError, match="ward2017 has features that need one structure"):
         featurize_random("bcc", "Fe", descriptor="ward2017")
 
 

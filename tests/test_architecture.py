@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "seitz"
 #: What each module or package may import, from the door upwards. Leaves see the spine, never one another.
 LAYERS = [
     {"errors", "_typing", "_core"},
-    {"elements", "finders", "_optional"},
+    {"elements", "finders", "lattices", "_optional"},
     {"cell", "descriptors"},
     {"adapters", "environments", "record", "table"},
     {"conversions", "missing", "subsets", "symmetry"},

@@ -288,6 +288,13 @@ def test_every_site_of_an_orbit_gives_the_same_row():
     assert_allclose(chosen.values[0], rows[0], **LIMIT)
 
 
+@pytest.mark.parametrize("solute", ["Al", 13, np.int64(13)])
+def test_one_solute_needs_no_list(solute):
+    table = host_plan(bcc()).all_substitutions(solute)
+    assert table.ids == ("Al@0",)
+    assert_array_equal(table.values, host_plan(bcc()).all_substitutions(["Al"]).values)
+
+
 def test_other_descriptors_and_missing_properties_are_those_of_featurize():
     plan = host_plan(sigma_phase())
     for descriptor in ("ward2017", "ks2022_structural"):

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
-from seitz import Cell, StructureFeatures, descriptors, featurize
+from seitz import Cell, StructureFeatures, descriptors, featurize, to_ase, to_pymatgen
 from seitz.errors import DescriptorError, OptionError, OverlapError
 
 
@@ -146,6 +146,22 @@ def test_a_column_of_a_frame_goes_through_a_column_transformer(structures, targe
 def test_what_is_no_list_is_refused(one):
     with pytest.raises(OptionError, match="list of structures"):
         StructureFeatures().fit([]).transform(one)
+
+
+def test_one_structure_is_refused_though_it_is_iterable(structures):
+    cell = structures[0]
+    ase, pymatgen = to_ase(cell), to_pymatgen(cell)
+    plain = {"lattice": cell.lattice, "frac_coords": cell.frac_coords, "symbols": ["Sc", "O"]}
+    for one in (cell, ase, pymatgen, plain):
+        with pytest.raises(OptionError, match=f"a list of structures, not one {type(one).__name__}$"):
+            StructureFeatures().fit_transform(one)
+        assert StructureFeatures().fit_transform([one]).shape == (1, 256)
+
+
+@pytest.mark.parametrize("name", ["entry", "attributes", "frac_coords"])
+def test_a_column_of_structures_may_have_any_name(structures, name):
+    frame = pd.DataFrame({name: structures})
+    assert_array_equal(StructureFeatures().fit_transform(frame), featurize(structures).values)
 
 
 def test_no_structures_give_no_rows():

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+import pickle
+from concurrent.futures import CancelledError
+from threading import Event
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from numpy.testing import assert_allclose
 
-from seitz import Cell, featurize, tessellate
-from seitz.alloys import featurize_random
-from seitz.errors import ElementError, OccupancyError, OptionError, ReadError, StructureError, SymmetryError
+from seitz import (
+    Cell,
+    descriptors,
+    featurize,
+    featurize_random,
+    host_plan,
+    read_compositions,
+    tessellate,
+    ward_to_ks,
+)
+from seitz.alloys import as_alloy_lattice
+from seitz.alloys.exact import exact_features
+from seitz.errors import (
+    CompositionError,
+    DescriptorError,
+    ElementError,
+    OccupancyError,
+    OptionError,
+    ReadError,
+    StructureError,
+    SymmetryError,
+)
 from seitz.io import read_structures
 from seitz.symmetry import over_orbits, site_orbits
-from structures import bcc
+from structures import bcc, sigma_phase
 
 HEAD = "data_x\n" + "".join(f"_cell_length_{a} 5\n" for a in "abc")
 HEAD += "".join(f"_cell_angle_{a} 90\n" for a in ("alpha", "beta", "gamma"))
@@ -153,7 +176,9 @@ def test_text_in_utf_32_and_zstd_behind_a_skippable_frame_are_read(tmp_path):
     sink = pa.BufferOutputStream()
     with pa.CompressedOutputStream(sink, "zstd") as stream:
         stream.write(poscar.encode())
-    (tmp_path / "b.vasp.zst").write_bytes(b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd" + sink.getvalue().to_pybytes())
+    (tmp_path / "b.vasp.zst").write_bytes(
+        b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd" + sink.getvalue().to_pybytes()
+    )
     for name in ("a.vasp", "b.vasp.zst"):
         (record,) = read_structures(tmp_path / name)
         assert record.cell is not None, record.error
@@ -170,3 +195,93 @@ def test_extremes_among_few_sites_are_those_of_the_distribution(n):
     alloy = featurize_random("fcc", "Fe50Ni50", mode="exact", n_sites=n)
     assert_allclose(alloy["max_NeighDiff_shell1_Number"], largest, rtol=1e-9)
     assert_allclose(alloy["min_NeighDiff_shell1_Number"], 2 - largest, rtol=1e-9, atol=1e-9)
+
+
+# --- alloys and hosts ----------------------------------------------------------------------------------------------
+
+
+def test_sublattices_may_have_compositions_that_were_read(tmp_path):
+    (tmp_path / "a.csv").write_text("id,composition\n1a,FeNi\n1b,Al\n")
+    read = read_compositions(tmp_path / "a.csv")
+    found = featurize_random("B2", read, mode="exact")
+    assert_allclose(found.values, featurize_random("B2", {"1a": "FeNi", "1b": "Al"}, mode="exact").values)
+    assert len(featurize_random("fcc", read, mode="exact")) == 2  # there they are two alloys
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("composition\nFe50,Ni50\n", "line 2: 2 cells under 1 columns"),
+        ("Fe,Ni\n50,50,70\n", "line 2: 3 cells under 2 columns"),
+        ("Fe,Ni\n50\n", "line 2: 1 cells under 2 columns"),
+        ("name,Fe,Ni,cR\na,50,25,25\n", "the column cR is no element: is Cr meant?"),
+        ("Fe,Fe,Ni\n50,10,40\n", "2 columns are called Fe"),
+        ("composition,composition\nFe,Ni\n", "2 columns are called composition"),
+        ("composition,formula\nFe,Ni\n", "two columns for formulas"),
+        ("Fe,Ni\n", "a head and no row"),
+        ("", "no column is called composition"),
+        ('id,composition\n"a\nb",Fe\n\nc,Xx\n', "line 5: "),
+    ],
+)
+def test_tables_of_compositions_lose_nothing_silently(tmp_path, text, message):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises((CompositionError, ElementError), match=message.replace("?", r"\?")):
+        read_compositions(tmp_path / "a.csv")
+
+
+def test_rows_of_one_name_are_all_there(tmp_path):
+    (tmp_path / "a.csv").write_text("id,composition,\na,Fe,\na (line 4),Ni,\na,Co,\na,Cr\n")
+    with pytest.raises(CompositionError, match="line 5: 2 cells"):
+        read_compositions(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_text("id,composition\na,Fe\na (line 4),Ni\na,Co\n")
+    assert len(read_compositions(tmp_path / "a.csv")) == 3
+
+
+def test_descriptors_without_a_meaning_for_random_alloys_are_refused():
+    for name in ("seitz", "ward2017"):
+        with pytest.raises(DescriptorError, match="use ks2022"):
+            featurize_random("fcc", "FeNi", descriptor=name)
+
+
+@pytest.mark.parametrize("options", [{"names": 3}, {"names": "ab"}, {"seed": True}, {"seed": [1, 2]}])
+def test_wrong_options_of_random_alloys_are_named(options):
+    with pytest.raises(OptionError, match=next(iter(options))):
+        featurize_random("fcc", ["FeNi", "FeAl"], **options)
+
+
+def test_brackets_that_do_not_match_are_refused():
+    with pytest.raises(CompositionError, match=r"the bracket \( is closed by \]"):
+        featurize_random("fcc", "(Fe]2Ni")
+
+
+def test_an_exact_alloy_gives_up_when_it_is_told_to():
+    lattice = as_alloy_lattice(sigma_phase())
+    numbers = np.arange(20, 40, dtype=np.int32)
+    fractions = np.full((len(lattice.names), len(numbers)), 1 / len(numbers))
+    stop = Event()
+    stop.set()
+    with pytest.raises(CancelledError):
+        exact_features(
+            lattice, fractions, numbers, descriptors()["ks2022"], n_sites=None, n_threads=2, cancelled=stop
+        )
+
+
+def test_a_plan_of_a_supercell_is_the_same_after_pickling():
+    plan = host_plan(bcc(), supercell=(3, 3, 3))
+    copy = pickle.loads(pickle.dumps(plan))
+    assert len(copy) == 54 and copy.cell == plan.cell
+    assert copy.orbits.space_group == 229 and len(copy._unit) == 2
+
+
+def test_wrong_options_of_plans_are_named():
+    plan = host_plan(bcc())
+    with pytest.raises(OptionError, match="ids=3"):
+        plan.featurize([{0: "Al"}], ids=3)
+    walked = plan.all_substitutions(["Al"], descriptor="ward2017", walk="no_reversal")
+    assert walked.descriptor.walk == "no_reversal"
+
+
+@pytest.mark.parametrize("wrong", ["x", [["a"] * 271], [[0.0], [0.0, 1.0]], np.zeros(271, dtype=complex)])
+def test_what_is_no_array_of_features_is_refused(wrong):
+    with pytest.raises(DescriptorError, match="no array of features"):
+        ward_to_ks(wrong)

@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -15,6 +14,7 @@ import numpy as np
 from ._typing import FloatArray, IntArray
 from .elements import MAX_Z, SYMBOLS, atomic_number, electronegativity
 from .errors import ElementError, OccupancyError, OptionError, StructureError
+from .lattices import check_lattice, rows_where, volume_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -27,7 +27,6 @@ SiteSpecies = int | Mapping[int, float]
 
 _MOST_SITES = 100_000_000
 _MAX_FRACTIONAL = 1e6  # beyond it a double keeps fewer than ten digits of the position inside the cell
-_SINGULAR = 1e-12  # volume over the product of the vector lengths
 _FULL = 1e-6  # occupancies closer to one than this are full
 _DOUBLE = np.dtype(np.float64)
 _NEVER_MASKED = (np.ndarray, list, tuple)
@@ -76,7 +75,7 @@ class Cell:
         lattice = matrix(self.lattice, "lattice")
         coords = matrix(self.frac_coords, "frac_coords")
         numbers = _atomic_numbers(self.atomic_numbers)
-        _check_lattice(lattice)
+        check_lattice(lattice)
         _check_coords(coords)
         if len(numbers) != len(coords):
             raise StructureError(f"{len(coords)} positions but {len(numbers)} atomic numbers")
@@ -238,12 +237,6 @@ def _formula(amounts: Mapping[int, float]) -> str:
     return "".join(f"{SYMBOLS[z]}{'' if amount == 1 else format(amount, 'g')}" for z, amount in parts)
 
 
-def volume_of(lattice: FloatArray) -> float:
-    """Volume of a cell, Å³, correct to the last digit however sheared the lattice is."""
-    (ax, ay, az), (bx, by, bz), (cx, cy, cz) = ([Fraction(x) for x in row] for row in lattice.tolist())
-    return abs(float(ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)))
-
-
 def format_occupants(content: Mapping[int, float]) -> str:
     """Occupants of a site as in ``Fe0.5 Ni0.5``."""
     return " ".join(f"{SYMBOLS[z] if 0 < z <= MAX_Z else z}{amount:g}" for z, amount in content.items())
@@ -273,7 +266,9 @@ def matrix(values: ArrayLike, name: str) -> FloatArray:
         )
     if type(values) not in _NEVER_MASKED and (masked := _masked(values, array)).any():
         where = "lattice vector(s)" if name == "lattice" else "the coordinates of site(s)"
-        raise StructureError(f"{where} {_rows(masked)} are masked: give every number, or leave the site out")
+        raise StructureError(
+            f"{where} {rows_where(masked)} are masked: give every number, or leave the site out"
+        )
     return array
 
 
@@ -292,7 +287,9 @@ def _atomic_numbers(values: ArrayLike) -> IntArray:
     if raw.ndim != 1:
         raise ElementError(f"atomic_numbers must be a flat list of integers, not of shape {raw.shape}")
     if type(values) not in _NEVER_MASKED and (masked := _masked(values, raw)).any():
-        raise ElementError(f"site(s) {_rows(masked[:, None])} have a masked atomic number: give every number")
+        raise ElementError(
+            f"site(s) {rows_where(masked[:, None])} have a masked atomic number: give every number"
+        )
     if raw.dtype.kind not in "iu" or _hides_truth(values):
         raw = whole_numbers(raw, raw.tolist() if isinstance(values, np.ndarray) else list(values))  # type: ignore[arg-type]
     if raw.size and not 1 <= raw.min() <= raw.max() <= MAX_Z:
@@ -329,41 +326,16 @@ def _whole(value: object) -> int | None:
     return None
 
 
-def _check_lattice(lattice: FloatArray) -> None:
-    rows = lattice.tolist()  # nine floats: plain arithmetic is ten times faster than NumPy here
-    if not all(math.isfinite(value) for row in rows for value in row):
-        raise StructureError(f"lattice vector(s) {_rows(~np.isfinite(lattice))} are not finite")
-    lengths = [math.hypot(*row) for row in rows]
-    if not all(lengths):
-        flat = lengths.index(0.0)
-        raise StructureError(f"lattice vector {flat} has no length: a periodic cell needs three")
-    (ax, ay, az), (bx, by, bz), (cx, cy, cz) = (
-        [value / length for value in row] for row, length in zip(rows, lengths, strict=True)
-    )
-    skewness = ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)
-    if not abs(skewness) > _SINGULAR:
-        raise StructureError("the lattice is singular: its three vectors lie in one plane and span no volume")
-    if not 1e-4 < min(lengths) <= max(lengths) < 1e8:
-        raise StructureError(
-            f"lattice vectors of {min(lengths):g} to {max(lengths):g} Å are outside 1e-4 to 1e8 Å: check the unit"
-        )
-
-
 def _check_coords(coords: FloatArray) -> None:
     largest = float(np.abs(coords).max())
     if largest <= _MAX_FRACTIONAL:
         return
     if not np.isfinite(coords).all():
-        raise StructureError(f"non-finite coordinates at site(s) {_rows(~np.isfinite(coords))}")
+        raise StructureError(f"non-finite coordinates at site(s) {rows_where(~np.isfinite(coords))}")
     raise StructureError(
-        f"fractional coordinate {largest:g} at site(s) {_rows(np.abs(coords) > _MAX_FRACTIONAL)} is too far from the "
-        "cell to be exact: wrap the coordinates, or check that they are not Cartesian"
+        f"fractional coordinate {largest:g} at site(s) {rows_where(np.abs(coords) > _MAX_FRACTIONAL)} is too far from "
+        "the cell to be exact: wrap the coordinates, or check that they are not Cartesian"
     )
-
-
-def _rows(mask: np.ndarray) -> str:
-    rows = np.flatnonzero(mask.any(axis=1)).tolist()
-    return ", ".join(map(str, rows[:5])) + (f" and {len(rows) - 5} more" if len(rows) > 5 else "")
 
 
 def _checked_occupancies(

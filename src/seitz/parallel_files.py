@@ -17,8 +17,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain, islice
 from multiprocessing import get_context
-from queue import Empty, SimpleQueue
-from threading import Lock
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -194,10 +193,13 @@ def _in_order(
         return
     workers = _Workers(processors - 1)
     pool = ThreadPoolExecutor(processors - 1)  # its threads only wait for the processes
+
+    def submit(group: list[str]) -> Future[FileBatch]:
+        workers.make_room()
+        return pool.submit(workers.featurize, group, task)
+
     try:
-        yield from _shared_out(
-            groups, task, processors, lambda group: pool.submit(workers.featurize, group, task)
-        )
+        yield from _shared_out(groups, task, processors, submit)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         workers.end()
@@ -313,37 +315,29 @@ class _Workers:
         self._most = most
         self._all: list[_Worker] = []
         self._free = SimpleQueue[_Worker]()
-        self._lock = Lock()
-        self._ended = False
+
+    def make_room(self) -> None:
+        """Start a process if all there are have work."""
+        if len(self._all) < self._most and self._free.empty():
+            try:
+                self._all.append(_Worker())
+            except OSError:  # no more processes or files are to be had: those there are share the work
+                self._most = len(self._all)
+            else:
+                self._free.put(self._all[-1])
 
     def featurize(self, group: list[str], task: _Task) -> FileBatch:
-        worker = self._idle()
-        if worker is None:
+        if not self._all:
             return _featurized_group(group, task)
+        worker = self._free.get()
         try:
             return worker.featurize(group, task)
         finally:
             self._free.put(worker)
 
     def end(self) -> None:
-        with self._lock:
-            self._ended = True
         for worker in self._all:
             worker.end()
-
-    def _idle(self) -> _Worker | None:
-        """A process without work; None if not a single one can be started."""
-        with suppress(Empty):
-            return self._free.get_nowait()
-        with self._lock:
-            if not self._ended and len(self._all) < self._most:
-                try:
-                    self._all.append(_Worker())
-                except OSError:  # no more processes or files are to be had: those there are share the work
-                    self._most = len(self._all)
-                else:
-                    return self._all[-1]
-        return self._free.get() if self._all else None
 
 
 def _serve(connection: Any) -> None:

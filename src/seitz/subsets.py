@@ -80,7 +80,7 @@ def _chosen(
             raise DescriptorError(f"the table holds {features.descriptor.name}, not {' or '.join(sources)}")
         values = features.values[:, _columns(features.descriptor, target)]
         return FeatureTable(values, target, features.ids, features.failures, features.warnings)
-    values = np.asarray(features, dtype=np.float64)
+    values = _numbers(features)
     by_width = {len(find_descriptor(name)): find_descriptor(name) for name in sources}
     if values.ndim == 0 or values.shape[-1] not in by_width:
         widths = " or ".join(f"{width} ({source.name})" for width, source in by_width.items())
@@ -88,6 +88,15 @@ def _chosen(
             f"an array of shape {values.shape} was given: the last axis must be {widths} long"
         )
     return values[..., _columns(by_width[values.shape[-1]], target)]
+
+
+def _numbers(features: ArrayLike) -> FloatArray:
+    try:
+        if np.iscomplexobj(features) or np.ma.is_masked(features):
+            raise TypeError("it holds complex or masked values")
+        return np.asarray(features, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DescriptorError(f"no array of features: {error}") from None
 
 
 def _columns(source: Descriptor, target: Descriptor) -> list[int]:

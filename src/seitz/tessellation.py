@@ -12,12 +12,13 @@ import numpy as np
 from . import _core
 from ._typing import FloatArray, IndexArray, IntArray, StructureLike
 from .adapters import as_cell
-from .cell import Cell, volume_of, whole_numbers
+from .cell import Cell, whole_numbers
 from .descriptors import Descriptor, Walk
 from .descriptors import descriptor as find_descriptor
 from .elements import MAX_Z
 from .environments import Environments, element_species
 from .errors import ElementError, OptionError, OverlapError, SeitzError, StructureError, TessellationError
+from .lattices import volume_of
 from .missing import MissingPolicy, apply_policy
 from .table import FeatureTable
 

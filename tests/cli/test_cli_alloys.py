@@ -52,6 +52,47 @@ def test_an_alloy_that_fails_costs_one_row(seitz, tmp_path):
     assert unsettled.code == 1 and "stopped at the limit of 5 expansions" in unsettled.out
 
 
+def test_a_bad_row_of_a_table_costs_one_row(seitz, tmp_path):
+    (tmp_path / "alloys.csv").write_text("id,composition\none,Fe50Ni50\nbad,Xx\nsites,2a=Fe\n")
+    (tmp_path / "columns.csv").write_text("id,Fe,Ni\ntwo,1,2\nworse,many,1\n")
+    target = tmp_path / "out.csv"
+    tables = tmp_path / "alloys.csv", tmp_path / "columns.csv"
+    done = seitz("random", *tables, "-l", "bcc", "--exact", "-o", target, "--json")
+    assert done.code == 1 and done.err == ""
+    reasons = {alloy["id"]: alloy.get("error") for alloy in json.loads(done.out)["alloys"]}
+    good, bad = ["one@BCC", "sites@BCC", "two@BCC"], ["bad@BCC", "worse@BCC"]
+    assert [name for name, reason in reasons.items() if reason is None] == good
+    assert "alloys.csv, line 3: 'Xx'" in reasons[bad[0]]
+    assert "columns.csv, line 3: Fe: 'many' is no amount" in reasons[bad[1]]
+    blank = np.isnan(read_table(target).values).all(axis=1)
+    assert blank.tolist() == [False, True, False, False, True]
+    assert "line 3" in (tmp_path / "out.failures.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["random Fe50Ni50 -l bcc --seed 1", "dilute bcc --solutes Al", "dilute bcc --vacancies --solutes Al"],
+)
+def test_the_picture_is_named(seitz, tmp_path, line):
+    picture, target = tmp_path / "p.html", tmp_path / "o.csv"
+    for options in ((), ("-o", target)):
+        done = seitz(*line.split(), *options, "--plot", picture)
+        assert done.code == 0, done.err
+        assert f"  picture: {picture}\n" in done.out and picture.exists()
+        assert ("not kept" in done.out) == (not options)
+        shown = json.loads(seitz(*line.split(), *options, "--plot", picture, "--json").out)
+        assert shown["picture"] == str(picture) and (shown["output"] is None) == (not options)
+    assert json.loads(seitz(*line.split(), "--json").out)["picture"] is None
+
+
+def test_a_picture_of_the_host_alone_is_named(seitz, tmp_path):
+    picture = tmp_path / "p.html"
+    done = seitz("dilute", "bcc", "--plot", picture)
+    assert done.code == 0 and done.out == f"  picture: {picture}\n"
+    shown = json.loads(seitz("dilute", "bcc", "--plot", picture, "--json").out)
+    assert shown["picture"] == str(picture) and shown["vectors"] == 0 and shown["output"] is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -64,6 +105,9 @@ def test_an_alloy_that_fails_costs_one_row(seitz, tmp_path):
         (["Fe", "-l", "bcc", "--plot", "a.pdf"], "the name must end in .html"),
         (["Fe", "-l", "bcc", "--plot", "no/a.png"], "no such folder"),
         (["Fe"], "lattice"),
+        (["nosuch.csv", "-l", "bcc"], "nosuch.csv: no such file or directory"),
+        (["Fe", "-l", "bcc", "-l", "nosuch"], "nosuch: no such file, and no prototype is called 'nosuch'"),
+        (["Fe", "-l", "./nosuch"], "./nosuch: no such file or directory"),
     ],
 )
 def test_wrong_command_lines_of_random_are_refused(seitz, arguments, message):
@@ -83,6 +127,22 @@ def test_every_solute_on_every_orbit(seitz, tmp_path):
     assert_allclose(table.values[:10], plan.all_substitutions(["Al", "Mo"]).values, rtol=1e-9, atol=1e-9)
     vacancies = [{int(site): None} for site in plan.orbits.representatives]
     assert_allclose(table.values[10:], plan.featurize(vacancies).values, rtol=1e-9, atol=1e-9)
+
+
+def test_a_solute_that_is_named_twice_is_one(seitz, tmp_path):
+    target = tmp_path / "out.csv"
+    assert seitz("dilute", "bcc", "--solutes", "Mo,Al,Mo", "-o", target).code == 0
+    assert list(read_table(target).ids) == ["Mo@0", "Al@0"]
+
+
+@pytest.mark.parametrize("occupancy", ["raise", "average"])
+def test_a_partially_occupied_variant_is_told_no_averaging(seitz, tmp_path, occupancy):
+    seitz("demo", "--write", tmp_path / "d")
+    brass, target = tmp_path / "d" / "CuZn_brass.cif", tmp_path / "out.csv"
+    done = seitz("dilute", "fcc", "--structures", brass, "--occupancy", occupancy, "-o", target)
+    message = "(Cu0.7 Zn0.3): variants must be fully occupied by one element per site"
+    assert done.code == 1 and message in done.out and "Pass" not in done.out
+    assert message in (tmp_path / "out.failures.csv").read_text()
 
 
 def test_variants_of_a_prototype_are_mapped(seitz, tmp_path):
@@ -105,6 +165,10 @@ def test_variants_of_a_prototype_are_mapped(seitz, tmp_path):
         (["bcc"], "give --solutes, --vacancies or --structures"),
         (["bcc", "--solutes", "Al,Xx"], "Xx is no element"),
         (["bcc", "--solutes", ","], "nothing is no element"),
+        (["bcc", "--solutes", "Mo,al"], "al is no element: did you mean Al?"),
+        (["nosuch", "--solutes", "Al"], "nosuch: no such file, and no prototype is called 'nosuch'"),
+        (["nosuch.cif", "--solutes", "Al"], "nosuch.cif: no such file or directory"),
+        (["bcc", "--structures", "nosuch.cif"], "nosuch.cif: no such file or directory"),
         (["bcc", "--solutes", "Al", "--supercell", "3x3"], "give three positive numbers"),
         (["bcc", "--solutes", "Al", "--supercell", "0x1x1"], "give three positive numbers"),
         (["bcc", "--solutes", "Al", "--supercell", "999x999x999"], "more than 1,000,000 sites"),

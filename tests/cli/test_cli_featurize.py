@@ -71,14 +71,14 @@ def test_a_failure_keeps_its_row_and_is_listed_beside_the_table(seitz, folder, t
     done = seitz("featurize", folder, "-o", out)
     assert done.code == 1
     assert "1 failed" in done.out and "features.failures.csv" in done.out
-    assert "5b.POSCAR: cut short: only 4 lines" in done.out
+    assert "5b.POSCAR: cut short: only 3 lines" in done.out
     table = read_table(out)
     assert table.ids[6] == "5b" and len(table.ids) == 13
     assert np.isnan(table.values[6]).all()
     assert not np.isnan(np.delete(table.values, 6, axis=0)).any()
     header, row = (tmp_path / "features.failures.csv").read_text().splitlines()
     assert header == "index,id,source,error,message"
-    assert row.startswith(f'6,5b,{folder / "5b.POSCAR"},ReadError,"cut short: only 4 lines')
+    assert row.startswith(f'6,5b,{folder / "5b.POSCAR"},ReadError,"cut short: only 3 lines')
 
 
 def test_rows_of_the_failure_table_count_over_batches(seitz, tmp_path):

@@ -82,13 +82,15 @@ def test_an_unknown_name_is_wrong_usage(seitz):
 def test_a_file_is_added_and_found(seitz, own, yaml_file):
     done = seitz("prototypes", "add", yaml_file)
     assert done.code == 0 and done.err == ""
+    assert done.out.startswith("mine added: ")
     assert str(own / "mine.yaml") in done.out and "[bold]rock salt[/]" in done.out
     shown = seitz("prototypes", "MINE")
     assert shown.code == 0 and "[bold]rock salt[/]" in shown.out
     assert "[bold]rock salt[/]" in seitz("prototypes").out
     again = seitz("prototypes", "add", yaml_file)
     assert again.code == 1 and "--force" in again.err
-    assert seitz("prototypes", "add", yaml_file, "--force").code == 0
+    replaced = seitz("prototypes", "add", yaml_file, "--force")
+    assert replaced.code == 0 and replaced.out.startswith("mine replaced: ")
     added = json.loads(seitz("prototypes", "add", yaml_file, "--name", "other", "--json").out)
     assert added["name"] == "other" and (own / "other.yaml").exists()
 
@@ -99,6 +101,38 @@ def test_a_structure_file_is_added_under_a_name(seitz, own, tmp_path):
     assert seitz("prototypes", "add", path, "--name", "random").code == 0
     assert json.loads(seitz("prototypes", "random", "--json").out)["space_group"] == 1
     assert [p.name for p in own.iterdir()] == ["random.poscar"]
+
+
+def test_force_without_a_file_to_replace_adds(seitz, yaml_file):
+    done = seitz("prototypes", "add", yaml_file, "--force")
+    assert done.code == 0 and done.out.startswith("mine added: ")
+
+
+def test_a_partially_occupied_file_is_told_what_a_prototype_is(seitz, own, tmp_path):
+    seitz("demo", "--write", tmp_path / "d")
+    brass = tmp_path / "d" / "CuZn_brass.cif"
+    done = seitz("prototypes", "add", brass, "--name", "brass")
+    assert done.code == 1 and done.err.startswith(f"error: {brass}: ") and "occupancy" not in done.err
+    assert "(Cu0.7 Zn0.3): a prototype must be ordered, with one whole atom on every site" in done.err
+    assert not own.exists()
+
+
+def test_info_takes_a_prototype_where_there_is_no_such_file(seitz, own, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = seitz("info", "hcp")
+    assert done.code == 0 and "Mg × 2  HCP" in done.out and "P6_3/mmc (194)" in done.out
+    assert seitz("info", "hcp", "--id", "x").code == 2
+    for missing in ("hcpp", "hcp.cif", "./hcp", "h*p"):
+        done = seitz("info", missing)
+        assert done.code == 2 and f"{missing}: no " in done.err and done.err.count("\n") == 1
+    own.mkdir(parents=True)
+    (own / "bad.yaml").write_text("name: [bold]\n")
+    done = seitz("info", "bad")
+    assert done.code == 1 and "bad.yaml: name: must be text" in done.err
+    done = seitz("random", "Fe", "-l", "bcc", "-l", "bad", "--exact")
+    assert done.code == 1 and "Fe@BCC" in done.out and "bad.yaml: name: must be text" in done.out
+    (tmp_path / "hcp").write_text(poscar(random_cell(3)))
+    assert "HCP" not in seitz("info", "hcp").out
 
 
 def test_a_built_in_name_cannot_be_taken(seitz, own, yaml_file):
@@ -132,9 +166,9 @@ def test_arguments_that_do_not_fit_are_wrong_usage(seitz, arguments):
 
 def test_a_missing_or_bad_file_is_one_line(seitz, own, tmp_path):
     (tmp_path / "bad.cif").write_text("no")
-    for path in (tmp_path / "missing.yaml", tmp_path / "bad.cif", tmp_path):
+    for path, code in ((tmp_path / "missing.yaml", 2), (tmp_path / "bad.cif", 1), (tmp_path, 1)):
         done = seitz("prototypes", "add", path)
-        assert done.code == 1 and done.err.count("\n") == 1 and str(path) in done.err
+        assert done.code == code and done.err.count("\n") == 1 and str(path) in done.err
     assert not own.exists()
 
 

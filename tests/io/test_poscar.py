@@ -247,8 +247,17 @@ def test_labels_that_agree_or_are_no_elements_change_nothing(poscar, labels):
         assert poscar(labelled(*labels, flags=flags)).atomic_numbers.tolist() == [26, 28, 28]
 
 
-def test_a_short_file_is_an_error(error):
-    assert "cut short" in str(error("only\na title\n"))
+@pytest.mark.parametrize("n_lines", range(1, 8))
+@pytest.mark.parametrize("end", ["", "\n", "\n \n\n"])
+def test_a_short_file_is_an_error_that_counts_its_lines(error, n_lines, end):
+    for title, body in (("t", BODY), ("Fe Ni", BODY.replace("Fe Ni\n", ""))):
+        found = str(error("\n".join(f"{title}\n{body}".split("\n")[:n_lines]) + end))
+        lines = "1 line" if n_lines == 1 else f"{n_lines} lines"
+        assert f"cut short: only {lines}, a POSCAR file has at least 8" in found
+
+
+def test_the_shortest_file_is_read(poscar):
+    assert poscar("Fe\n1\n4 0 0\n0 4 0\n0 0 4\n1\nDirect\n0 0 0").formula == "Fe"
 
 
 @given(cells())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from .alloy import featurize_random
-from .composition import Composition, as_composition, read_compositions
+from .composition import Composition, as_composition
 from .lattice import AlloyLattice, as_alloy_lattice
 from .result import RandomAlloy, RandomAlloys
+from .tables import read_compositions
 
 __all__ = [
     "AlloyLattice",

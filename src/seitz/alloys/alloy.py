@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any, Literal, NamedTuple, get_args
@@ -18,11 +18,12 @@ from seitz.missing import MissingPolicy, apply_policy
 from seitz.table import Failure, FeatureTable
 from seitz.tessellation import thread_count
 
-from .composition import Composition, TableRow, as_composition, naming
+from .composition import Composition, as_composition
 from .exact import exact_features
 from .lattice import AlloyLattice, as_alloy_lattice
 from .result import RandomAlloy, RandomAlloys
 from .sampled import Criteria, Ensemble, sample
+from .tables import TableRow, naming
 
 Mode = Literal["sampled", "exact"]
 
@@ -138,15 +139,17 @@ def featurize_random(
     if missing not in get_args(MissingPolicy):
         raise OptionError(f"missing={missing!r}: choose one of {', '.join(get_args(MissingPolicy))}")
     chosen = find_descriptor(descriptor)
-    if chosen.walk is not None:
-        raise DescriptorError(f"{chosen.name} has features that walk over a finite structure: use ks2022")
+    if not chosen.by_rows:
+        raise DescriptorError(
+            f"{chosen.name} has features that need one structure with a length scale or walks: use ks2022"
+        )
     _positive("n_sites", 1 if n_sites is None else n_sites, whole=True)
     if n_sites is not None and mode == "sampled":
         raise OptionError("n_sites: a sample has the extremes of its own size; give it with mode='exact'")
     options = _Options(mode, chosen, criteria, n_sites, missing, _entropy(seed))
     threads = thread_count(n_threads)
     lattices = list(lattice) if _is_list(lattice) else [lattice]
-    compositions, is_many = _listed(composition, names)
+    compositions, is_many = _listed(composition, names, lattices)
     if not _is_list(lattice) and not is_many:
         return _run(_Job(0, "", as_alloy_lattice(lattice), compositions[0][1]), options, threads)
     jobs = _jobs(lattices, compositions, on_error)
@@ -160,18 +163,30 @@ def _is_list(thing: Any) -> bool:
     return isinstance(thing, list | tuple) and not isinstance(thing, Composition | TableRow)
 
 
-def _listed(composition: Any, names: Sequence[str] | None) -> tuple[list[tuple[str, Any]], bool]:
+def _listed(
+    composition: Any, names: Sequence[str] | None, lattices: Sequence[Any]
+) -> tuple[list[tuple[str, Any]], bool]:
     """Named compositions, and whether a list was given."""
+    if isinstance(names, str) or not (names is None or isinstance(names, Iterable)):
+        raise OptionError(f"names={names!r}: give a list with one name per composition")
     if _is_list(composition):
-        titles = [""] * len(composition) if names is None else [str(name) for name in names]
+        titles = [""] * len(composition) if names is None else list(map(str, names))
         if len(titles) != len(composition):
             raise OptionError(f"names: {len(titles)} were given for {len(composition)} compositions")
         return list(zip(titles, composition, strict=True)), True
     if names is not None:
         raise OptionError("names: give them with a list of compositions")
-    if isinstance(composition, Mapping) and any(isinstance(v, Composition) for v in composition.values()):
+    named = isinstance(composition, Mapping) and any(isinstance(v, Composition) for v in composition.values())
+    if named and not any(_are_sublattices(place, composition) for place in lattices):
         return list(composition.items()), True
     return [("", composition)], False
+
+
+def _are_sublattices(lattice: Any, composition: Mapping[Any, Any]) -> bool:
+    try:
+        return set(composition) <= set(as_alloy_lattice(lattice).names)
+    except SeitzError:
+        return False  # said where the lattice is used
 
 
 def _jobs(lattices: list[Any], compositions: list[tuple[str, Any]], on_error: ErrorPolicy) -> list[_Job]:
@@ -215,6 +230,8 @@ def _positive(name: str, value: Any, *, whole: bool = False) -> None:
 
 def _entropy(seed: Any) -> Any:
     try:
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer | None):
+            raise TypeError
         return np.random.SeedSequence(seed).entropy
     except (TypeError, ValueError):
         raise OptionError(f"seed={seed!r}: give an integer of at least 0, or None") from None
@@ -231,8 +248,9 @@ def _run(job: _Job, options: _Options, n_threads: int, cancelled: Event | None =
     blank = np.empty((0, len(chosen)))
     if options.mode == "exact":
         values = exact_features(
-            lattice, fractions, numbers, chosen, n_sites=options.n_sites, n_threads=n_threads
-        )
+            lattice, fractions, numbers, chosen,
+            n_sites=options.n_sites, n_threads=n_threads, cancelled=cancelled,
+        )  # fmt: skip
         result = RandomAlloy(
             lattice.name, target, "exact", chosen, values, np.zeros(len(chosen)), True, "exact", target, 0,
             blank, FeatureTable(blank, chosen, ()), np.empty(0), (),

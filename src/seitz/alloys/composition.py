@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from seitz.elements import MAX_Z, SYMBOLS, atomic_number
-from seitz.errors import CompositionError, ElementError, ReadError
+from seitz.errors import CompositionError, ElementError
 
 #: Anything that says how much of each element there is: ``"Fe50Ni50"``, ``{"Fe": 0.5, "Ni": 0.5}``, a pymatgen
 #: ``Composition``.
@@ -178,6 +176,8 @@ def _group(tokens: list[tuple[str, str]], at: int, depth: int) -> tuple[dict[int
             part, at = _group(tokens, at + 1, depth + 1)
             if at == len(tokens):
                 raise CompositionError("a bracket is not closed")
+            if text + tokens[at][1] not in ("()", "[]", "{}"):
+                raise CompositionError(f"the bracket {text} is closed by {tokens[at][1]}")
         else:
             part = {atomic_number(text): 1.0}
         at += 1
@@ -192,94 +192,3 @@ def _group(tokens: list[tuple[str, str]], at: int, depth: int) -> tuple[dict[int
             if not math.isfinite(amounts[z]):
                 raise CompositionError("an amount is infinite")
     return amounts, at
-
-
-class TableRow(NamedTuple):
-    """A composition as a table has it; whether it is one shows when it is used."""
-
-    where: str
-    """File and line, for messages."""
-    given: str | dict[str, Any]
-
-
-def read_compositions(path: str | os.PathLike[str]) -> dict[str, Composition]:
-    """Compositions of a CSV table by row name.
-
-    The table has one column ``composition`` (or ``formula``), or one column per element; an ``id`` or ``name`` column
-    names the rows, else they are numbered. Empty cells are zero.
-
-    Raises
-    ------
-    CompositionError
-        No such column, or a row that is no composition; the message names file and line.
-    ReadError
-        The file cannot be read.
-    """
-    found: dict[str, Composition] = {}
-    for name, row in read_rows(path).items():
-        with naming(row):
-            found[name] = as_composition(row.given)
-    return found
-
-
-@contextmanager
-def naming(row: TableRow) -> Iterator[None]:
-    """Put file and line of a row in front of what is wrong with it."""
-    try:
-        yield
-    except (CompositionError, ElementError) as error:
-        raise type(error)(f"{row.where}: {error}") from None
-
-
-def read_rows(path: str | os.PathLike[str]) -> dict[str, TableRow]:
-    """The same rows unchecked, so that a bad one costs no other.
-
-    Raises
-    ------
-    CompositionError
-        No column for compositions.
-    ReadError
-        The file cannot be read.
-    """
-    import csv
-
-    from seitz.io.records import printable
-    from seitz.io.streams import decode, read_document
-
-    source = printable(os.fspath(path))
-    try:
-        text = decode(read_document(os.fspath(path)))
-        reader = csv.DictReader(text.splitlines())
-        columns = [name for name in reader.fieldnames or () if name]
-        lines = list(reader)
-    except OSError as error:
-        raise ReadError(f"{source}: {error.strerror or error}") from None
-    except (ValueError, csv.Error) as error:  # ReadError is one, and so is a NUL in the name
-        raise ReadError(f"{source}: {error}") from None
-    by_role = {name.strip().lower(): name for name in columns}
-    formula = next((by_role[role] for role in ("composition", "formula") if role in by_role), None)
-    name = next((by_role[role] for role in ("id", "name") if role in by_role), None)
-    elements = [column for column in columns if column.strip() in SYMBOLS[1:]]
-    if formula is None and not elements:
-        raise CompositionError(
-            f"{source}: no column is called composition or formula, or like an element; "
-            f"there are {', '.join(columns)[:200]}"
-        )
-    found: dict[str, TableRow] = {}
-    for row, line in enumerate(lines):
-        given: str | dict[str, Any] = {column.strip(): _amount(line[column]) for column in elements}
-        if formula is not None:
-            given = (line[formula] or "").strip()
-        key = (line[name] or "").strip() if name is not None else ""
-        key = key or str(row)
-        unique = key if key not in found else f"{key} (line {row + 2})"
-        found[unique] = TableRow(f"{source}, line {row + 2}", given)
-    return found
-
-
-def _amount(text: str | None) -> float | str:
-    """The number in a cell of a table, zero in an empty one; text that is no number as it is."""
-    try:
-        return float(text or 0)
-    except ValueError:
-        return str(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from seitz.cell import OccupancyPolicy
 from seitz.descriptors import Walk
 from seitz.descriptors import descriptor as find_descriptor
 from seitz.elements import MAX_Z, SYMBOLS
+from seitz.errors import OccupancyError
 from seitz.missing import MissingPolicy
 
 from .console import Debug, Json, UsageError, console, print_json
@@ -20,6 +21,7 @@ from .tables import Output, Picture, check_output, check_picture, print_written,
 
 if TYPE_CHECKING:
     from seitz.cell import Cell
+    from seitz.record import Record
     from seitz.table import FeatureTable
 
 _MULTIPLES = re.compile(r"(\d+)[x×,](\d+)[x×,](\d+)")
@@ -88,6 +90,7 @@ def dilute(
     from seitz.table import concatenate
 
     from .outputs import check_inputs
+    from .prototypes import named_cell
 
     check_output(output)
     if plot is not None:
@@ -98,7 +101,8 @@ def dilute(
         raise UsageError(
             "give --solutes, --vacancies or --structures: without them nothing differs from the host"
         )
-    unit, multiples = as_cell(host, occupancy=occupancy), _multiples(supercell)
+    named = named_cell(host)
+    unit, multiples = as_cell(host if named is None else named, occupancy=occupancy), _multiples(supercell)
     if len(unit) * multiples[0] * multiples[1] * multiples[2] > _MOST_SITES:
         raise UsageError(f"--supercell {supercell}: more than {_MOST_SITES:,} sites")
     started = time.perf_counter()
@@ -111,40 +115,50 @@ def dilute(
         sets = [{site: None} for site in plan.orbits.representatives.tolist()]
         tables.append(plan.featurize(sets, descriptor=chosen, missing=missing, n_threads=threads))
     if structures:
-        records = read_structures(structures)
+        records = map(_ordered, read_structures(structures))
         tables.append(
             featurize_dilute(
                 records, host=plan, descriptor=chosen, missing=missing, on_error="record", n_threads=threads
             )
         )
     seconds = time.perf_counter() - started
+    table = concatenate(tables) if tables else None
+    files: dict[str, str] = {}
     if plot is not None:
         from seitz import plots
 
         plots.save(plots.cells(unit), plot)
-    if not tables:
-        return 0
-    table = concatenate(tables)
-    files: dict[str, str] = {}
-    if output is not None:
+        files["picture"] = str(plot)
+    if table is not None and output is not None:
         table.write(output)
-        files = written(output, table)
+        files = written(output, table) | files
     _report(table, plan.cell, seconds, files, as_json=as_json)
-    return 1 if table.failures else 0
+    return 1 if table is not None and table.failures else 0
 
 
 def _elements(solutes: str | None) -> list[str]:
+    from seitz.alloys.composition import capitalised
+
     if solutes is None:
         return []
     if solutes.strip().lower() == "all":
         return list(SYMBOLS[1 : MAX_Z + 1])
     found = [word for word in re.split(r"[,\s]+", solutes) if word]
-    wrong = [word for word in found if word not in SYMBOLS[1:]]
-    if wrong or not found:
-        raise UsageError(
-            f"--solutes {solutes}: {wrong[0] if wrong else 'nothing'} is no element; give e.g. Al,Cr,Ni"
-        )
-    return found
+    wrong = next((word for word in found if word not in SYMBOLS[1:]), None if found else "nothing")
+    if wrong is not None:
+        guess = capitalised(wrong)
+        hint = f": did you mean {guess}?" if guess else "; give e.g. Al,Cr,Ni"
+        raise UsageError(f"--solutes {solutes}: {wrong} is no element{hint}")
+    return list(dict.fromkeys(found))
+
+
+def _ordered(record: Record) -> Record:
+    """The same, or with an error that advises no averaging: changes are of whole atoms."""
+    if not isinstance(record.error, OccupancyError):
+        return record
+    reason = str(record.error).partition(". Pass occupancy")[0]
+    message = f"{reason}: variants must be fully occupied by one element per site"
+    return record._replace(error=OccupancyError(message))
 
 
 def _multiples(supercell: str) -> tuple[int, int, int]:
@@ -155,26 +169,42 @@ def _multiples(supercell: str) -> tuple[int, int, int]:
     return a, b, c
 
 
-def _report(table: FeatureTable, cell: Cell, seconds: float, files: dict[str, str], *, as_json: bool) -> None:
+def _report(
+    table: FeatureTable | None, cell: Cell, seconds: float, files: dict[str, str], *, as_json: bool
+) -> None:
     if as_json:
-        failures = [{"id": f.id, "error": f.error, "message": f.message} for f in table.failures]
-        counts = {"host": cell.formula, "host_sites": len(cell), "vectors": len(table)}
-        rest = {"failures": failures, "warnings": len(table.warnings), "seconds": round(seconds, 4)}
-        print_json({"output": None, **files, **counts, **rest})
+        print_json(_summary(table, cell, files) | {"seconds": round(seconds, 4)})
         return
     out = console()
-    failed = f"{len(table.failures)} failed" if table.failures else "none failed"
-    arrow = f" → {plain(files['output'])}" if files else ""
-    variants = "variant" if len(table) == 1 else "variants"
-    out.print(
-        f"{len(table):,} {variants} of {cell.formula} ({len(cell)} sites, one is {100 / len(cell):.3g} at.%), "
-        f"{failed}, {1e3 * seconds:.1f} ms{arrow}",
-        markup=False,
-        soft_wrap=True,
-    )
+    if table is not None:
+        failed = f"{len(table.failures)} failed" if table.failures else "none failed"
+        arrow = f" → {plain(files['output'])}" if "output" in files else ""
+        variants = "variant" if len(table) == 1 else "variants"
+        out.print(
+            f"{len(table):,} {variants} of {cell.formula} ({len(cell)} sites, one is {100 / len(cell):.3g} at.%), "
+            f"{failed}, {1e3 * seconds:.1f} ms{arrow}",
+            markup=False,
+            soft_wrap=True,
+        )
     print_written(files)
-    if not files:
+    if table is None:
+        return
+    if "output" not in files:
         out.print("  not kept: -o FILE writes them", markup=False)
     for failure in table.failures[:20]:
         line = f"{failure.source or failure.id}: {failure.message}"
         out.print(f"  {plain(line)}", markup=False, soft_wrap=True)
+
+
+def _summary(table: FeatureTable | None, cell: Cell, files: dict[str, str]) -> dict[str, Any]:
+    known = () if table is None else table.failures
+    return {
+        "output": None,
+        "picture": None,
+        **files,
+        "host": cell.formula,
+        "host_sites": len(cell),
+        "vectors": 0 if table is None else len(table),
+        "failures": [{"id": f.id, "error": f.error, "message": f.message} for f in known],
+        "warnings": 0 if table is None else len(table.warnings),
+    }

@@ -81,7 +81,7 @@ def _chosen(path: str, wanted: str | None) -> tuple[str, str, Cell]:
 
     from .prototypes import named_cell
 
-    if not has_magic(path) and (named := named_cell(path)) is not None:
+    if (named := named_cell(path, patterns=True)) is not None:
         if wanted is not None:
             raise UsageError(f"--id: {path} is a prototype, which is one structure")
         return prototype(path).name, path, named

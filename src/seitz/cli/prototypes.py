@@ -139,27 +139,30 @@ def _own_files() -> set[str]:
     return set()
 
 
-def named_cell(name: str) -> Cell | None:
-    """The prototype of that name; None where there is a file.
+def named_cell(name: str, *, patterns: bool = False) -> Cell | None:
+    """The prototype of that name; None where there is a file, or with ``patterns`` one that matches.
 
     Raises
     ------
     UsageError
-        There is neither.
+        There is none of them.
     PrototypeError
         The file of the prototype is broken.
     """
     from seitz.adapters import prototype_cell
+    from seitz.io.paths import expand
     from seitz.io.records import printable
     from seitz.prototypes import is_prototype, prototype
 
     try:
         found = prototype_cell(name)
+        if found is None and patterns:
+            next(expand([name]), None)
     except ReadError as error:
         if is_prototype(name):
             prototype(name)
         raise UsageError(str(error)) from None
-    if found is None and not os.path.lexists(name):
+    if found is None and not patterns and not os.path.lexists(name):
         raise UsageError(f"{printable(name)}: no such file or directory")
     return found
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from seitz.errors import PrototypeError
 from seitz.missing import MissingPolicy
 from seitz.table import sibling
 
@@ -88,6 +89,7 @@ def random(
     from seitz.alloys import featurize_random
 
     from .outputs import check_inputs
+    from .prototypes import named_cell
 
     check_output(output)
     if plot is not None:
@@ -95,6 +97,9 @@ def random(
     check_inputs(output, plot, named=[*compositions, *lattices], kinds=_BESIDE)
     if n_sites is not None and not exact:
         raise UsageError("--n-sites: a sample has the extremes of its own size; give it with --exact")
+    for lattice in lattices:
+        with suppress(PrototypeError):  # a broken one costs its rows
+            named_cell(lattice)
     asked = _compositions(compositions)
     if plot is not None and (exact or len(asked) * len(lattices) != 1):
         raise UsageError(
@@ -122,18 +127,22 @@ def random(
         from seitz import plots
 
         plots.save(plots.convergence(result[0]), plot)
+        files["picture"] = str(plot)
     _report(result, files, as_json=as_json)
     return 0 if all(alloy is not None and alloy.converged for alloy in result) else 1
 
 
 def _compositions(given: list[str]) -> dict[str, Any]:
-    """Compositions by the name of their row; files are read, anything else is a formula."""
-    from seitz.alloys import read_compositions
+    """Compositions by the name of their row, unchecked; files are read, anything else is a formula."""
+    from seitz.alloys.tables import read_rows
+    from seitz.io.records import printable
 
     asked: dict[str, Any] = {}
     for entry in given:
         if entry.lower().endswith((".csv", ".csv.gz", ".csv.zst")) or os.path.isfile(entry):  # noqa: PTH113
-            for name, composition in read_compositions(entry).items():
+            if not os.path.lexists(entry):
+                raise UsageError(f"{printable(entry)}: no such file or directory")
+            for name, composition in read_rows(entry).items():
                 asked[name if name not in asked else f"{name} ({entry})"] = composition
         else:
             asked[entry] = entry
@@ -194,16 +203,16 @@ def _report(result: RandomAlloys, files: dict[str, str], *, as_json: bool) -> No
             for k, (alloy, name) in enumerate(zip(result, result.ids, strict=True))
         ]
         n_warnings = len(result.table.warnings)
-        print_json({"output": None, **files, "warnings": n_warnings, "alloys": alloys})
+        print_json({"output": None, "picture": None, **files, "warnings": n_warnings, "alloys": alloys})
         return
     out = console(whole_tables=True)
     out.print(_table(result, reasons))
-    if files:
+    if "output" in files:
         vectors = f"{len(result)} vector{'' if len(result) == 1 else 's'}"
         out.print(f"{vectors} → {plain(files['output'])}", markup=False, soft_wrap=True)
-        print_written(files)
     else:
         out.print("vectors not kept: -o FILE writes them", markup=False)
+    print_written(files)
 
 
 def _table(result: RandomAlloys, reasons: dict[int, str]) -> Table:

@@ -16,7 +16,7 @@ from seitz.descriptors import Descriptor, Walk
 from seitz.descriptors import descriptor as find_descriptor
 from seitz.elements import SYMBOLS
 from seitz.environments import species_of
-from seitz.errors import DefectError
+from seitz.errors import DefectError, OptionError
 from seitz.featurize import featurize
 from seitz.missing import MissingPolicy, apply_policy
 from seitz.symmetry import Orbits, site_orbits
@@ -52,7 +52,7 @@ class HostPlan:
     def __init__(
         self, cell: Cell, n_threads: int | None = None, supercell: Sequence[int] = (1, 1, 1)
     ) -> None:
-        self._unit = cell
+        self._unit, self._multiples = cell, tuple(map(int, supercell))
         self.cell = cell = cell.supercell(supercell)
         self._table, (self._species,) = species_of([cell])
         self._host = _core.Host(
@@ -62,8 +62,8 @@ class HostPlan:
         if error is not None:
             raise error
 
-    def __reduce__(self) -> tuple[type[HostPlan], tuple[Cell]]:
-        return HostPlan, (self.cell,)
+    def __reduce__(self) -> tuple[type[HostPlan], tuple[Cell, None, tuple[int, ...]]]:
+        return HostPlan, (self._unit, None, self._multiples)
 
     def __len__(self) -> int:
         return len(self.cell)
@@ -102,8 +102,8 @@ class HostPlan:
             :class:`Vacancy`, :class:`Interstitial` and :class:`Displacement`, or a mapping from sites to elements with
             None for a vacancy: ``{0: "Al", 7: None}``. Changes may touch each other and their own periodic images.
         descriptor, walk, missing, n_threads
-            As for :func:`seitz.featurize`. Descriptors that are
-            more than statistics of independent rows (Ward2017, seitz) are computed from the whole structures.
+            As for :func:`seitz.featurize`. Descriptors that are more than statistics of independent rows (Ward2017,
+            seitz) are computed from the whole structures.
         ids
             One name per row; by default the changes in short, as ``Al@0+vacancy@7``.
 
@@ -123,6 +123,8 @@ class HostPlan:
         """
         sets = as_change_sets(changes)
         arrays = change_arrays(sets, len(self))
+        if isinstance(ids, str) or not (ids is None or isinstance(ids, Iterable)):
+            raise OptionError(f"ids={ids!r}: give a list with one name per set of changes")
         names = tuple(map(describe, sets)) if ids is None else tuple(map(str, ids))
         if len(names) != len(sets):
             raise DefectError(f"{len(names)} ids were given for {len(sets)} sets of changes")
@@ -146,6 +148,7 @@ class HostPlan:
         *,
         orbits: Iterable[int] | None = None,
         descriptor: str | Descriptor = "ks2022",
+        walk: Walk | None = None,
         missing: MissingPolicy = "zero",
         n_threads: int | None = None,
     ) -> FeatureTable:
@@ -185,7 +188,7 @@ class HostPlan:
         arrays = ChangeArrays(
             np.arange(n + 1, dtype=np.int64), sites, species, np.zeros(n, dtype=np.uint8), np.zeros((n, 3))
         )
-        chosen = find_descriptor(descriptor)
+        chosen = find_descriptor(descriptor, walk)
         if not chosen.by_rows:
             return self.featurize(
                 [{s: z} for s, z in zip(sites.tolist(), species.tolist(), strict=True)],

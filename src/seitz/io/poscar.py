@@ -33,8 +33,8 @@ def _cell(text: str) -> Cell:
     head = text.split("\n", _HEADER_LINES)
     n_lines = max((n for n, line in enumerate(head, 1) if line.strip()), default=0)
     if n_lines < _FEWEST_LINES:
-        lines = "line" if n_lines == 1 else "lines"
-        raise ReadError(f"cut short: only {n_lines} {lines}, a POSCAR file has at least {_FEWEST_LINES}")
+        noun = "line" if n_lines == 1 else "lines"
+        raise ReadError(f"cut short: only {n_lines} {noun}, a POSCAR file has at least {_FEWEST_LINES}")
     lattice, factors = _lattice(head)
     symbols, counts, at = _composition(head)
     n_sites = sum(counts)

@@ -126,11 +126,12 @@ def primitive_cell(structure: StructureLike, *, symprec: float = SYMPREC) -> Cel
         No symmetry was found at this tolerance.
     """
     cell = as_cell(structure)
-    found = _moyopy_dataset(cell, cell.atomic_numbers.tolist(), check_symprec(symprec)).prim_std_cell
+    found = moyopy_dataset(cell, cell.atomic_numbers.tolist(), check_symprec(symprec)).prim_std_cell
     return Cell(np.array(found.basis), np.array(found.positions), np.array(found.numbers))
 
 
-def _moyopy_dataset(cell: Cell, kinds: list[int], symprec: float) -> Any:
+def moyopy_dataset(cell: Cell, kinds: list[int], symprec: float) -> Any:
+    """All that the search finds; SymmetryError where it finds nothing."""
     import moyopy
 
     _check_size(cell)
@@ -157,7 +158,7 @@ def _check_size(cell: Cell) -> None:
 def _moyopy_orbits(cell: Cell, kinds: list[int], symprec: float) -> Orbits:
     import moyopy
 
-    found = _moyopy_dataset(cell, kinds, symprec)
+    found = moyopy_dataset(cell, kinds, symprec)
     return Orbits(
         labels=np.asarray(found.orbits, dtype=np.int64),
         space_group=found.number,
