@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 
 import numpy as np
 
@@ -15,6 +14,8 @@ _SINGULAR = 1e-12  # volume over the product of the vector lengths
 
 def volume_of(lattice: FloatArray) -> float:
     """Volume of a cell, Å³, correct to the last digit however sheared the lattice is."""
+    from fractions import Fraction  # slow to import, and hardly ever wanted
+
     (ax, ay, az), (bx, by, bz), (cx, cy, cz) = ([Fraction(x) for x in row] for row in lattice.tolist())
     return abs(float(ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)))
 
