@@ -15,7 +15,7 @@ from .network import EnergyNet, learning_rate, loss_of
 class Recipe:
     """Everything that decides what a member becomes, besides its data."""
 
-    hidden: int = 512
+    hidden: int = 384
     blocks: int = 3
     dropout: float = 0.1
     peak: float = 2.5e-3
@@ -62,7 +62,7 @@ def fit(
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(epoch * steps + step, recipe.epochs * steps, recipe.peak)
             optimiser.zero_grad()
-            out = net.head(net.last(net.blocks(net.first(x[rows]))))
+            out = net.trained(x[rows])
             loss_of(out, y[rows], w[rows]).backward()
             optimiser.step()
             momentum = min(recipe.average, (1 + epoch * steps + step) / (10 + epoch * steps + step))

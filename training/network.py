@@ -79,9 +79,13 @@ class EnergyNet(nn.Module):
         """(n, hidden) what the head sees."""
         return self.last(self.blocks(self.first(self.scaler(x))))
 
-    def standardised(self, x: Tensor) -> Tensor:
-        """(n, 2) standardised energy and log scale."""
-        return self.head(self.penultimate(x))
+    def trained(self, scaled: Tensor) -> Tensor:
+        """(n, 2) standardised energy and log scale of scaled features; products in half precision, sums in single."""
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            x = self.first(scaled).float()
+            for block in self.blocks:
+                x = x + block.body(x).float()
+        return self.head(self.last(x))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         out = self.standardised(x)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         host_plan,
     )
     from .estimator import StructureFeatures
+    from .models import PredictionTable, predict
     from .parallel_files import FileBatch, featurize_files
 
 __version__ = "0.1.0"
@@ -38,6 +39,7 @@ __all__ = [
     "FileBatch",
     "HostPlan",
     "Interstitial",
+    "PredictionTable",
     "RandomAlloy",
     "RandomAlloys",
     "StructureFeatures",
@@ -54,6 +56,7 @@ __all__ = [
     "featurize_random",
     "host_plan",
     "only_structural",
+    "predict",
     "read_compositions",
     "symmetry",
     "tessellate",
@@ -80,6 +83,8 @@ _ON_FIRST_USE = {
     "FileBatch": ".parallel_files",
     "StructureFeatures": ".estimator",
     "featurize_files": ".parallel_files",
+    "PredictionTable": ".models",
+    "predict": ".models",
     "to_ase": ".conversions",
     "to_pymatgen": ".conversions",
 }
@@ -88,7 +93,7 @@ _ON_FIRST_USE = {
 def __getattr__(name: str) -> object:
     from importlib import import_module
 
-    if name in ("io", "plots", "prototypes", "symmetry"):
+    if name in ("io", "models", "plots", "prototypes", "symmetry"):
         return import_module(f".{name}", __name__)
     if name in _ON_FIRST_USE:
         return getattr(import_module(_ON_FIRST_USE[name], __name__), name)

@@ -67,5 +67,17 @@ class TessellationError(SeitzError, ArithmeticError):
     """The Wigner-Seitz cells of a structure do not fill its volume: a defect worth a bug report."""
 
 
+class ModelError(SeitzError, ValueError):
+    """A model that is refused, missing, or fails: the message says what in its file has no place there."""
+
+
+class CardError(ModelError):
+    """A model card that is missing, incomplete, or speaks of features this version does not compute."""
+
+
+class DownloadError(SeitzError, OSError):
+    """A model that could not be fetched: the message says why, and what is left to be done."""
+
+
 class MissingExtraError(SeitzError, ImportError):
     """An optional package is needed: the message gives the pip command."""

@@ -22,6 +22,8 @@ from .descriptors import descriptors
 from .dilute import dilute
 from .featurize import featurize
 from .info import info
+from .models import models
+from .predict import predict
 from .prototypes import prototypes
 from .random import random
 from .streams import ReaderGoneError, standard_streams
@@ -39,12 +41,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(predict)
 app.command()(featurize)
 app.command()(info)
 app.command()(descriptors)
 app.command()(random)
 app.command()(dilute)
 app.command()(prototypes)
+app.add_typer(models)
 app.command()(demo)
 
 

@@ -1,0 +1,236 @@
+"""``seitz predict``: files to a property with intervals."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from seitz.cell import OccupancyPolicy
+from seitz.errors import ReadError, SeitzError
+
+from .console import Debug, Json, console, head_line, print_json
+from .streams import plain
+from .tables import Output, check_output
+from .wording import as_command_line
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from seitz.models.predictions import PredictionTable
+
+_SHOWN = 60
+_SHOWN_FAILURES = 10
+
+
+def predict(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH",
+            help="Files, folders (searched recursively), patterns or prototypes, as for 'seitz featurize'.",
+            show_default=False,
+        ),
+    ],
+    output: Output = None,
+    model: Annotated[
+        str,
+        typer.Option("--model", "-m", metavar="NAME", help="A model ('seitz models list'), or an ONNX file."),
+    ] = "default",
+    occupancy: Annotated[
+        OccupancyPolicy, typer.Option(help="Partially occupied sites: refuse, or average their occupants.")
+    ] = "raise",
+    threads: Annotated[
+        int | None,
+        typer.Option("--threads", "-j", min=1, help="Processors to use.", show_default="all there are"),
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """A property of all structures in files, with an interval and a word where the model cannot judge.
+
+    Exit code: 0 all went well, 1 a structure failed, 2 the command line was wrong.
+    """
+    from seitz.models import load
+
+    from .earlier import EarlierResults
+    from .outputs import check_inputs
+    from .progress import progress_bar
+
+    check_output(output)
+    check_inputs(output, searched=[path for path in paths if not _is_prototype(path)], kinds=("failures",))
+    found = load(model)
+    summary = _Summary(keep_rows=as_json)
+    earlier = EarlierResults([path for path in paths if not _is_prototype(path)])
+    tables = _tables(paths, found, occupancy, threads, earlier)
+    with closing(tables), _opened(output, found) as sink, progress_bar(paths, earlier) as advance:
+        for table, batch in tables:
+            summary.take(table)
+            if sink is not None:
+                sink.append(table)
+            if batch is not None:
+                advance(batch)
+        if not summary.n_structures:
+            raise ReadError(f"no structure found in {', '.join(paths)[:200]}")
+    seconds = time.perf_counter() - summary.started
+    if as_json:
+        print_json(summary.as_dict(found.card, output, seconds))
+    else:
+        summary.show(found.card, output, seconds)
+    return 1 if summary.n_failures else 0
+
+
+def _is_prototype(path: str) -> bool:
+    from seitz.adapters import prototype_cell
+
+    try:
+        return not os.path.exists(path) and prototype_cell(path) is not None  # noqa: PTH110
+    except SeitzError:
+        return False  # what it is not is said where files are looked for
+
+
+def _tables(
+    paths: list[str], model: Any, occupancy: OccupancyPolicy, threads: int | None, earlier: Any
+) -> Generator[tuple[PredictionTable, Any], None, None]:
+    """Predictions batch by batch, with the batch of files behind them."""
+    from seitz.models.predictions import predict as predict_structures
+    from seitz.models.predictions import predict_table, with_elements, without_elements
+    from seitz.parallel_files import featurize_files
+    from seitz.tessellation import thread_count
+
+    named = [path for path in paths if _is_prototype(path)]
+    if named:
+        yield predict_structures(named, model=model, n_threads=threads), None
+    files = [path for path in paths if path not in named]
+    if not files:
+        return
+    from seitz.descriptors import descriptor
+
+    wanted = with_elements(descriptor(model.card.descriptor, model.card.walk or None))
+    batches = featurize_files(
+        files,
+        n_threads=threads,
+        skip=earlier.__contains__,
+        descriptor=wanted,
+        occupancy=occupancy,
+        on_error="record",
+    )
+    ready = model.with_threads(thread_count(threads))
+    with closing(batches):
+        for batch in batches:
+            table, elements = without_elements(batch.table, model.card)
+            yield predict_table(ready, table, elements), batch
+
+
+@contextmanager
+def _opened(output: Path | None, model: Any) -> Iterator[Any]:
+    if output is None:
+        with nullcontext() as nothing:
+            yield nothing
+        return
+    from seitz.models.files import open_predictions
+
+    shape = model.outputs[0].shape
+    with open_predictions(output, shape[1] or 1 if len(shape) == 2 else 1) as sink:
+        yield sink
+
+
+@dataclass(slots=True)
+class _Summary:
+    """What a run has predicted so far."""
+
+    keep_rows: bool
+    n_structures: int = 0
+    n_failures: int = 0
+    n_doubtful: int = 0
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    started: float = field(default_factory=time.perf_counter)
+
+    def take(self, table: PredictionTable) -> None:
+        """Count a batch, and keep the rows to be shown."""
+        self.n_structures += len(table)
+        self.n_failures += len(table.failures)
+        self.n_doubtful += len({doubt.index for doubt in table.doubts})
+        reasons = {failure.index: as_command_line(failure.message) for failure in table.failures}
+        for failure in table.failures[: _SHOWN_FAILURES - len(self.failures)]:
+            self.failures.append(f"{failure.source or failure.id}: {reasons[failure.index]}")
+        columns = table.columns()
+        room = len(table) if self.keep_rows else max(0, _SHOWN - len(self.rows))
+        for k, row in enumerate(zip(*columns.values(), strict=True)):
+            if k == room:
+                break
+            self.rows.append({**dict(zip(columns, row, strict=True)), "error": reasons.get(k, "")})
+
+    def as_dict(self, card: Any, output: Path | None, seconds: float) -> dict[str, Any]:
+        return {
+            "model": card.name,
+            "property": card.property,
+            "unit": card.unit,
+            "level": card.level,
+            "output": None if output is None else os.fspath(output),
+            "structures": self.n_structures,
+            "failures": self.n_failures,
+            "doubtful": self.n_doubtful,
+            "seconds": round(seconds, 3),
+            "predictions": [{k: _finite(v) for k, v in row.items()} for row in self.rows],
+        }
+
+    def show(self, card: Any, output: Path | None, seconds: float) -> None:
+        from rich.markup import escape
+
+        out = console(whole_tables=True)
+        out.print(_table(self.rows, card))
+        if self.n_structures > len(self.rows):
+            out.print(f"… and {self.n_structures - len(self.rows):,} more")
+        failed = f", [bold red]{self.n_failures:,} failed[/]" if self.n_failures else ""
+        doubtful = f", [yellow]{self.n_doubtful:,} doubtful[/]" if self.n_doubtful else ""
+        arrow = f" [dim]→[/] [bold]{escape(plain(output))}[/]" if output is not None else ""
+        out.print(
+            f"[bold]{self.n_structures:,} structure{'' if self.n_structures == 1 else 's'}[/]{failed}{doubtful}, "
+            f"{seconds:.2f} s{arrow}",
+            soft_wrap=True,
+        )
+        if self.n_structures > len(self.rows):
+            for line in self.failures:
+                out.print(f"  [red]{escape(plain(line))}[/]", soft_wrap=True)
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _table(rows: list[dict[str, Any]], card: Any) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=head_line(), pad_edge=False, show_edge=False)
+    table.add_column("Structure")
+    table.add_column(f"{card.property.capitalize()}, {card.unit}", justify="right")
+    if card.level:
+        table.add_column(f"{100 * card.level:.0f} % interval", justify="right")
+    table.add_column("")
+    values = [name for name in (rows[0] if rows else {}) if name.startswith("value")]
+    for row in rows:
+        shown = [escape(plain(row["id"])), "  ".join(_number(row[name]) for name in values)]
+        if card.level:
+            known = math.isfinite(row["lower"])
+            shown.append(f"{_number(row['lower'])} to {_number(row['upper'])}" if known else "")
+        remark = (
+            f"[red]{escape(plain(row['error']))}[/]"
+            if row["error"]
+            else f"[yellow]{escape(plain(row['doubt']))}[/]"
+        )
+        table.add_row(*shown, remark)
+    return table
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.3f}"

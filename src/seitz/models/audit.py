@@ -1,0 +1,213 @@
+"""An ONNX file is read and judged before anything in it runs: what is not plain arithmetic on a table is refused."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from seitz.errors import ModelError
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, TensorProto
+
+MAX_BYTES = 4 * 2**30
+MAX_NODES = 20_000
+MAX_ELEMENTS = 2**31  # of one tensor
+OLDEST_OPSET, NEWEST_OPSET = 7, 25
+
+_PLAIN = """
+Abs Add And ArgMax ArgMin BatchNormalization Cast CastLike Ceil Celu Clip Concat Constant ConstantOfShape
+DequantizeLinear Div Dropout DynamicQuantizeLinear Elu Equal Erf Exp Expand Flatten Floor Gather GatherElements
+Gelu Gemm Greater GreaterOrEqual HardSigmoid HardSwish Identity InstanceNormalization IsNaN LayerNormalization
+LeakyRelu Less LessOrEqual Log LogSoftmax LpNormalization MatMul MatMulInteger Max Mean Min Mish Mul Neg Not Or
+PRelu Pow QLinearMatMul QuantizeLinear Range Reciprocal ReduceL1 ReduceL2 ReduceMax ReduceMean ReduceMin
+ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round Selu Shape Sigmoid Sign Size Slice Softmax Softplus
+Softsign Split Sqrt Squeeze Sub Sum Tanh ThresholdedRelu TopK Transpose Trilu Unsqueeze Where
+"""
+_LEARNING = """
+ArrayFeatureExtractor Imputer LinearRegressor Normalizer SVMRegressor Scaler TreeEnsemble TreeEnsembleRegressor
+"""
+
+#: Operators of feed-forward models on tables, quantised ones and calibrated intervals included. Control flow, random
+#: numbers, strings, sequences and functions have no place there.
+OPERATORS = frozenset(_PLAIN.split())
+#: Of the machine-learning operators: what trees and linear models of other packages are written with.
+ML_OPERATORS = frozenset(_LEARNING.split())
+_DOMAINS = {"": OPERATORS, "ai.onnx": OPERATORS, "ai.onnx.ml": ML_OPERATORS}
+_FOREIGN = (
+    (b"PK\x03\x04", "a zip archive, as torch saves it"),
+    (b"\x80", "a pickle"),
+    (b"\x89HDF", "an HDF5 file"),
+)
+
+
+class Port(NamedTuple):
+    """An input or output of a model."""
+
+    name: str
+    dtype: str
+    """NumPy's name of the type."""
+    shape: tuple[int | None, ...]
+    """None where any size goes."""
+
+
+class Audited(NamedTuple):
+    """A model file that holds nothing but what it should."""
+
+    content: bytes
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    metadata: dict[str, str]
+
+
+def audit(path: str | os.PathLike[str]) -> Audited:
+    """Read a model file and refuse it with a reason, or say what goes in and out.
+
+    Raises
+    ------
+    ModelError
+        No ONNX file, or one with operators, tensors, outside data or shapes that have no place in it.
+    """
+    shown = os.fspath(path)
+    try:
+        size = os.stat(path).st_size  # noqa: PTH116
+        if not Path(path).is_file():
+            raise ModelError(f"{shown}: not a file")
+        if size > MAX_BYTES:
+            raise ModelError(f"{shown}: {size:,} bytes, more than {MAX_BYTES:,}")
+        content = Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f"{shown}: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        return audit_bytes(content)
+    except ModelError as error:
+        raise ModelError(f"{shown}: {error}") from None
+
+
+def audit_bytes(content: bytes) -> Audited:
+    """The same for the content of a file."""
+    model = _parsed(content)
+    _check_header(model)
+    _check_graph(model.graph)
+    inputs = [
+        port for port in model.graph.input if port.name not in {t.name for t in model.graph.initializer}
+    ]
+    if not inputs or not model.graph.output:
+        raise ModelError("the graph has no input or no output")
+    return Audited(
+        content,
+        tuple(_port(port, "input") for port in inputs),
+        tuple(_port(port, "output") for port in model.graph.output),
+        {entry.key: entry.value for entry in model.metadata_props},
+    )
+
+
+def _parsed(content: bytes) -> ModelProto:
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    for magic, name in _FOREIGN:
+        if content.startswith(magic):
+            raise ModelError(
+                f"{name}, no ONNX file: pickles and archives are never opened; export the model to ONNX"
+            )
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(content)
+    except (DecodeError, RuntimeError, ValueError) as error:
+        raise ModelError(f"no ONNX file, or a cut one: {error}") from None
+    if not model.ir_version or not model.graph.node:
+        raise ModelError("no ONNX file: it has no version or no graph")
+    return model
+
+
+def _check_header(model: ModelProto) -> None:
+    if model.functions:
+        raise ModelError(
+            f"it defines functions of its own ({model.functions[0].name}): inline them on export"
+        )
+    if model.training_info:
+        raise ModelError("it holds training graphs: export for inference")
+    for entry in model.opset_import:
+        if entry.domain not in _DOMAINS:
+            raise ModelError(
+                f"operators of the domain {entry.domain!r} are not run: only the standard ones are"
+            )
+        if entry.domain in ("", "ai.onnx") and not OLDEST_OPSET <= entry.version <= NEWEST_OPSET:
+            raise ModelError(f"opset {entry.version}: {OLDEST_OPSET} to {NEWEST_OPSET} are run")
+
+
+def _check_graph(graph: GraphProto) -> None:
+    if len(graph.node) > MAX_NODES:
+        raise ModelError(f"{len(graph.node):,} operations, more than {MAX_NODES:,}")
+    if graph.sparse_initializer:
+        raise ModelError("sparse tensors are not read")
+    for node in graph.node:
+        allowed = _DOMAINS.get(node.domain)
+        if allowed is None or node.op_type not in allowed:
+            name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
+            raise ModelError(
+                f"the operator {name} ({node.name or 'unnamed'}) has no place in a model of a table"
+            )
+        for attribute in node.attribute:
+            if attribute.HasField("g") or attribute.graphs:
+                raise ModelError(f"the operation {node.name or node.op_type} holds a graph of its own")
+    for tensor in _tensors(graph):
+        _check_tensor(tensor)
+
+
+def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+
+
+def _check_tensor(tensor: TensorProto) -> None:
+    """Sizes first: nothing is unpacked whose bytes are not there."""
+    import onnx
+    from onnx import numpy_helper
+
+    name = tensor.name or "an unnamed tensor"
+    if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
+        raise ModelError(f"{name} lies in another file: a model must be one file")
+    if any(size < 0 for size in tensor.dims) or math.prod(tensor.dims) > MAX_ELEMENTS:
+        raise ModelError(f"{name} has the impossible shape {tuple(tensor.dims)}")
+    if tensor.data_type in (onnx.TensorProto.STRING, onnx.TensorProto.UNDEFINED):
+        raise ModelError(f"{name} holds no numbers")
+    try:
+        values = numpy_helper.to_array(tensor)
+    except (ValueError, TypeError, KeyError, RuntimeError, AttributeError) as error:
+        raise ModelError(
+            f"{name} of shape {tuple(tensor.dims)} does not hold what it announces: {error}"
+        ) from None
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        raise ModelError(f"{name} holds values that are no numbers (NaN)")
+
+
+def _port(info: Any, kind: str) -> Port:
+    import onnx
+    from onnx import helper
+
+    if not info.type.HasField("tensor_type"):
+        raise ModelError(f"the {kind} {info.name} is no tensor")
+    tensor = info.type.tensor_type
+    try:
+        dtype = str(helper.tensor_dtype_to_np_dtype(tensor.elem_type))
+    except (KeyError, TypeError, ValueError):
+        raise ModelError(f"the {kind} {info.name} has a type that does not exist") from None
+    if tensor.elem_type == onnx.TensorProto.STRING:
+        raise ModelError(f"the {kind} {info.name} is text")
+    shape = tuple(
+        d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in tensor.shape.dim
+    )
+    return Port(info.name, dtype, shape)

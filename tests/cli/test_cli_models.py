@@ -1,0 +1,117 @@
+"""``seitz predict`` and ``seitz models``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+import seitz as package
+from structures import bcc, fcc
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "models"))
+from command_samples import poscar
+from onnx_samples import expected, linear
+
+
+@pytest.fixture(autouse=True)
+def user_models(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEITZ_MODELS", str(tmp_path / "models"))
+
+
+@pytest.fixture
+def model(tmp_path, seitz):
+    (tmp_path / "linear.onnx").write_bytes(linear(256).SerializeToString())
+    done = seitz(
+        "models",
+        "add",
+        tmp_path / "linear.onnx",
+        "--descriptor",
+        "ks2022",
+        "--property",
+        "hardness",
+        "--unit",
+        "GPa",
+    )
+    assert done.code == 0, done.err
+    return "linear"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    found = tmp_path / "crystals"
+    found.mkdir()
+    (found / "iron.POSCAR").write_text(poscar(bcc()))
+    (found / "copper.POSCAR").write_text(poscar(fcc()))
+    return found
+
+
+def test_a_folder_becomes_a_table_of_predictions(seitz, folder, model, tmp_path):
+    done = seitz("predict", folder, "-m", model, "-o", tmp_path / "p.csv")
+    assert done.code == 0, done.err
+    assert "Hardness, GPa" in done.out and "2 structures" in done.out
+    written = pd.read_csv(tmp_path / "p.csv")
+    assert written["id"].tolist() == ["copper", "iron"]
+    rows = package.featurize([fcc(), bcc()]).values
+    assert_allclose(written["value"], expected(linear(256), rows)[:, 0], rtol=1e-4)
+
+
+def test_failures_keep_their_row_and_are_told(seitz, folder, model, tmp_path):
+    (folder / "bad.POSCAR").write_text("no")
+    done = seitz("predict", folder, "-m", model, "-o", tmp_path / "p.parquet", "--json")
+    assert done.code == 1
+    shown = json.loads(done.out)
+    assert shown["structures"] == 3 and shown["failures"] == 1 and shown["unit"] == "GPa"
+    assert shown["predictions"][0]["value"] is None and "cut short" in shown["predictions"][0]["error"]
+    assert (tmp_path / "p.failures.parquet").exists()
+
+
+def test_prototypes_are_predicted_by_name(seitz, model):
+    done = seitz("predict", "fcc", "sigma", "-m", model)
+    assert done.code == 0 and "sigma" in done.out
+
+
+def test_many_files_are_predicted_in_processes(seitz_process, model, tmp_path):
+    many = tmp_path / "many"
+    many.mkdir()
+    for number in range(900):
+        (many / f"{number}.POSCAR").write_text(poscar(bcc(a=2.7 + 1e-4 * number)))
+    for threads in (1, 2):
+        done = seitz_process("predict", many, "-m", model, "-o", tmp_path / f"{threads}.npz", "-j", threads)
+        assert done.code == 0, done.err
+        assert "840 more" in done.out
+    one, two = (np.load(tmp_path / f"{n}.npz", allow_pickle=False) for n in (1, 2))
+    assert (one["value"] == two["value"]).all() and len(one["value"]) == 900
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["predict", "nowhere"], 2, "nowhere"),
+        (["predict", "fcc", "-m", "spam"], 1, "no model is called 'spam'"),
+        (["predict", "fcc", "-m", "SIPFENN_Krajewski2020_NN9"], 1, "seitz models pull"),
+        (["models", "card", "spam"], 1, "no model is called"),
+        (["models", "add", "nothing.onnx"], 1, "No such file"),
+        (["models", "pull", "spam"], 1, "can be downloaded"),
+        (["predict", "fcc", "-o", "x.xyz"], 2, "must end in"),
+    ],
+)
+def test_errors_are_one_line(seitz, model, arguments, code, message):
+    done = seitz(*arguments)
+    assert done.code == code and message in done.err and done.err.count("\n") == 1
+
+
+def test_models_are_listed_described_and_verified(seitz, model):
+    listed = json.loads(seitz("models", "list", "--json").out)
+    assert {e["name"]: e["where"] for e in listed}[model] == "user"
+    assert "SIPFENN_Krajewski2022_NN30" in seitz("models", "list").out
+    assert "hardness, GPa" in seitz("models", "card", model).out
+    assert json.loads(seitz("models", "card", model, "--json").out)["descriptor"] == "ks2022"
+    done = seitz("models", "verify", model)
+    assert done.code == 0 and "sound" in done.out
+    assert seitz("models", "add", "x.onnx", "--descriptor", "ks2022").code == 1

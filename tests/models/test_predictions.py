@@ -1,0 +1,258 @@
+"""From structures to predictions: batches, signatures, doubts, and what is written."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from onnx_samples import expected, linear
+
+import seitz
+from seitz import Cell, models, predict
+from seitz.errors import CardError, ElementError, ModelError, OptionError
+from seitz.models.card import METADATA_KEY, ModelCard, card_from_dict, card_from_json
+from structures import bcc, fcc, perovskite, rocksalt, sigma_phase
+
+CELLS = [bcc(), fcc(), rocksalt(), perovskite(), sigma_phase()]
+
+
+@pytest.fixture
+def added(saved):
+    def add(name="m", width=256, descriptor="ks2022", elements=(), **options):
+        path = saved(linear(width, **options), f"{name}.onnx")
+        models.add(
+            path, descriptor=descriptor, property="nonsense", unit="eV", elements=elements, replace=True
+        )
+        return linear(width, **options)
+
+    return add
+
+
+@pytest.mark.parametrize("n", [1, 7, 4096])
+@pytest.mark.parametrize("batch", ["batch", 1, 5])
+@pytest.mark.parametrize("dropout", [False, True])
+@pytest.mark.parametrize(("width", "descriptor"), [(256, "ks2022"), (271, "ward2017")])
+def test_signatures_of_published_models_run_in_batches(added, n, batch, dropout, width, descriptor):
+    if batch != "batch":
+        n = min(n, 50)
+    proto = added(width=width, descriptor=descriptor, batch=batch, dropout=dropout)
+    rows = np.random.default_rng(n).normal(size=(n, width))
+    assert_allclose(models.load("m").predict(rows), expected(proto, rows)[:, 0], atol=1e-6)
+
+
+def test_outputs_may_be_vectors(added):
+    proto = added(n_out=3)
+    table = predict(CELLS, model="m")
+    assert table.value.shape == (5, 3) and table.names[:3] == ("value_0", "value_1", "value_2")
+    assert_allclose(table.value, expected(proto, table.features.values), rtol=1e-5, atol=1e-4)
+
+
+def test_a_prediction_is_that_of_the_features(added):
+    proto = added()
+    table = predict(CELLS, model="m")
+    assert_array_equal(table.features.values, seitz.featurize(CELLS).values)
+    assert table.features.descriptor.name == "ks2022" and table.ids == ("0", "1", "2", "3", "4")
+    assert_allclose(table.value, expected(proto, table.features.values)[:, 0], rtol=1e-5, atol=1e-3)
+    again = predict(seitz.featurize(CELLS), model=models.load("m"))
+    assert_array_equal(again.value, table.value)
+    assert np.isnan(table.lower).all() and table.in_domain is None
+
+
+def test_elements_beyond_the_training_data_are_flagged(added):
+    added(elements=["Fe", "Na", "Cl", "Cu"])
+    table = predict(CELLS, model="m")
+    assert table.in_domain.tolist() == [True, True, True, False, False]
+    assert table.doubts[0].message == "no O, Ti, Sr in the training data"
+    assert np.isfinite(table.value).all()
+    of_table = predict(seitz.featurize(CELLS), model="m")
+    assert of_table.in_domain is None  # KS2022 vectors do not say which elements there are
+
+
+def test_missing_properties_are_flagged(added):
+    added(elements=["He", "Fe"])
+    table = predict([bcc(), bcc(z=2)], model="m")
+    assert table.in_domain.tolist() == [True, False]
+    assert "He has no" in table.doubts[0].message
+
+
+def test_failures_keep_their_rows(added, tmp_path):
+    added()
+    bad = {"lattice": np.eye(3), "frac_coords": [[0, 0, 0]], "symbols": ["Xx"]}
+    with pytest.raises(ElementError, match="Xx"):
+        predict([bcc(), bad], model="m")
+    table = predict([bcc(), bad, fcc()], model="m", on_error="record")
+    assert np.isnan(table.value).tolist() == [False, True, False]
+    assert table.failures[0].index == 1
+    table.write(tmp_path / "p.csv")
+    written = pd.read_csv(tmp_path / "p.csv")
+    assert list(written) == ["id", "value", "lower", "upper", "in_domain", "doubt"]
+    assert np.isnan(written["value"]).tolist() == [False, True, False]
+    assert "Xx" in (tmp_path / "p.failures.csv").read_text()
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl", "npz"])
+def test_predictions_are_written_in_every_format(added, tmp_path, suffix):
+    added(elements=["Fe"])
+    table = predict([bcc(), fcc()], model="m")
+    table.write(tmp_path / f"p.{suffix}")
+    if suffix == "parquet":
+        rows = pq.read_table(tmp_path / "p.parquet").to_pylist()
+        assert [r["in_domain"] for r in rows] == [True, False] and rows[1]["doubt"].startswith("no Cu")
+        assert_allclose([r["value"] for r in rows], table.value)
+    with pytest.raises(OptionError):
+        table.write(tmp_path / "p.xyz")
+
+
+def test_no_structure_gives_no_row(added):
+    added()
+    assert len(predict([], model="m")) == 0
+
+
+def test_frames_and_arrow_tables(added):
+    added(elements=["Fe"])
+    table = predict([bcc(), fcc()], model="m", ids=["a", "b"])
+    frame = table.to_pandas()
+    assert list(frame.index) == ["a", "b"] and frame["in_domain"].tolist() == [True, False]
+    arrow = table.to_arrow()
+    assert json.loads(arrow.schema.metadata[b"seitz.card"])["name"] == "m"
+
+
+def test_models_pickle_and_threads_change_nothing(added):
+    added()
+    model = models.load("m")
+    rows = np.random.default_rng(0).normal(size=(3000, 256))
+    assert_array_equal(pickle.loads(pickle.dumps(model)).predict(rows), model.predict(rows))
+    assert_array_equal(model.with_threads(2).predict(rows), model.predict(rows))
+
+
+# --- other predictors -----------------------------------------------------------------------------------------------
+
+
+def test_functions_regressors_and_torch_modules_are_models():
+    torch = pytest.importorskip("torch", reason="torch is part of the extra 'tune'")
+    from sklearn.linear_model import Ridge
+
+    features = seitz.featurize(CELLS)
+    said = {"descriptor": "ks2022", "property": "coordination", "unit": "1"}
+    ridge = Ridge().fit(features.values, features["mean_EffectiveCoordination"])
+    for predictor, exact in (
+        (lambda f: f[:, 0], features["mean_EffectiveCoordination"]),
+        (ridge, ridge.predict(features.values)),
+    ):
+        assert_allclose(predict(CELLS, model=models.wrap(predictor, **said)).value, exact)
+    module = torch.nn.Sequential(torch.nn.Linear(256, 1), torch.nn.Dropout(0.5))
+    with torch.no_grad():
+        exact = module.eval()(torch.tensor(features.values, dtype=torch.float32)).numpy()[:, 0]
+    module.train()
+    assert_allclose(predict(CELLS, model=models.wrap(module, **said)).value, exact, rtol=1e-6)
+    assert module.training  # as it was
+
+
+def test_what_says_nothing_about_itself_is_refused():
+    with pytest.raises(ModelError, match=r"seitz.models.wrap"):
+        predict(CELLS, model=lambda f: f[:, 0])
+    with pytest.raises(ModelError, match="is no model"):
+        models.wrap(3, descriptor="ks2022", property="p", unit="1")
+    wrong = models.wrap(lambda f: 1.0, descriptor="ks2022", property="p", unit="1")
+    with pytest.raises(ModelError, match="for 5 rows"):
+        predict(CELLS, model=wrong)
+    with pytest.raises(ModelError, match="takes ks2022, but the table holds ward2017"):
+        predict(
+            seitz.featurize(CELLS, descriptor="ward2017"),
+            model=models.wrap(len, descriptor="ks2022", property="p", unit="1"),
+        )
+
+
+# --- cards and the registry -----------------------------------------------------------------------------------------
+
+
+def test_cards_survive_json():
+    card = ModelCard(
+        name="m", property="p", unit="eV", descriptor="ks2022", elements=("Fe",),
+        metrics=(models.Metric("mae", 0.1, "eV", "some", 10, 0.05, 0.2),), calibration={"level": 0.9},
+    )  # fmt: skip
+    assert card_from_json(card.to_json()) == card and card.level == 0.9
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": " "}, "name is empty"),
+        ({"unit": 3}, "unit: 3 is no str"),
+        ({"elements": ["Xx"]}, "'Xx' is no element"),
+        ({"elements": "Fe"}, "elements: 'Fe' is no tuple"),
+        ({"spam": 1}, "spam: no such field"),
+        ({"calibration": {"level": 2}}, "calibration.level"),
+        ({"metrics": [{"name": "mae"}]}, r"metrics\[0\].value: missing"),
+    ],
+)
+def test_wrong_cards_are_refused_by_field(change, message):
+    content = {"name": "m", "property": "p", "unit": "eV", "descriptor": "ks2022"} | change
+    with pytest.raises(CardError, match=message):
+        card_from_dict(content)
+    for text in ("", "[]", "{", '{"name": "m"}', "x" * 2_000_000):
+        with pytest.raises(CardError):
+            card_from_json(text)
+
+
+def test_a_stale_schema_is_refused(saved):
+    card = ModelCard(name="old", property="p", unit="eV", descriptor="ks2022", schema="0" * 16)
+    proto = linear(256)
+    proto.metadata_props.add(key=METADATA_KEY, value=card.to_json())
+    path = saved(proto)
+    for use in (models.load, models.add):
+        with pytest.raises(CardError, match="another version of ks2022"):
+            use(path)
+
+
+def test_a_file_with_a_card_needs_no_words(saved):
+    schema = seitz.descriptors()["ks2022"].digest
+    card = ModelCard(name="mine", property="p", unit="eV", descriptor="ks2022", schema=schema)
+    proto = linear(256)
+    proto.metadata_props.add(key=METADATA_KEY, value=card.to_json())
+    path = saved(proto)
+    assert models.load(path).card == card
+    models.add(path)
+    assert models.load("mine").card == card
+    assert "mine" in [entry.name for entry in models.list() if entry.where == "user"]
+    with pytest.raises(ModelError, match="there is a model called mine"):
+        models.add(path)
+
+
+def test_what_cannot_be_added_is_told(saved, tmp_path):
+    with pytest.raises(CardError, match=r"descriptor is empty|property is empty|unit is empty"):
+        models.add(saved(linear(256)))
+    with pytest.raises(ModelError, match="ks2022 has 256 features, but the model takes x"):
+        models.add(saved(linear(100)), descriptor="ks2022", property="p", unit="1")
+    with pytest.raises(ModelError, match="is no name"):
+        models.add(saved(linear(256)), name="../evil", descriptor="ks2022", property="p", unit="1")
+    with pytest.raises(CardError, match="no descriptor is called"):
+        models.add(saved(linear(256)), descriptor="spam", property="p", unit="1")
+    assert not (tmp_path / "evil.onnx").exists()
+
+
+def test_unknown_models_are_told_from_those_to_be_downloaded():
+    with pytest.raises(ModelError, match="no model is called 'spam'"):
+        models.load("spam")
+    with pytest.raises(ModelError, match="not downloaded yet"):
+        models.load("SIPFENN_Krajewski2020_NN9")
+    assert models.card("SIPFENN_Krajewski2020_NN9").walk == "no_reversal"
+    names = [entry.name for entry in models.list() if entry.where == "downloadable"]
+    assert len(names) == 4 and "SIPFENN_Krajewski2022_NN30" in names
+
+
+def test_damaged_files_in_the_folder_spoil_nothing(added, user_models):
+    added()
+    (user_models / "bad.onnx").write_bytes(b"spam")
+    found = {entry.name: entry for entry in models.list()}
+    assert "no ONNX" in found["bad"].trouble and found["m"].trouble == ""
+
+
+def test_cells_of_one_structure_are_one_row(added):
+    added()
+    assert len(predict(Cell(np.eye(3) * 3, [[0, 0, 0]], [26]), model="m")) == 1

@@ -1,0 +1,163 @@
+"""The ensemble with its scaler, calibration and flag as one ONNX graph; weights are stored as bytes.
+
+Weights are rounded per output column to 8 bits and unfolded when a session opens: the arithmetic stays that of single
+precision, so a row's prediction never depends on the other rows of its batch.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from .ensemble import Ensemble
+from .network import EnergyNet
+from .uncertainty import N_NEIGHBOURS, Calibration
+
+OPSET, IR = 20, 10
+
+
+class Graph:
+    """Nodes and constants on their way to a model."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def constant(self, name: str, values: np.ndarray) -> str:
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        return name
+
+    def add(self, kind: str, inputs: list[str], name: str, **attributes: object) -> str:
+        self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
+        return name
+
+    def weight(self, name: str, matrix: np.ndarray, bits: int) -> str:
+        """A matrix (inputs, outputs), as bytes with one scale per output, or as it is."""
+        if bits == 32:
+            return self.constant(name, matrix.astype(np.float32))
+        scale = np.abs(matrix).max(axis=0) / 127.0
+        scale = np.where(scale > 0, scale, 1.0).astype(np.float32)
+        stored = np.clip(np.round(matrix / scale), -127, 127).astype(np.int8)
+        zero = self.constant(f"{name}.zero", np.zeros(len(scale), dtype=np.int8))
+        inputs = [self.constant(f"{name}.bytes", stored), self.constant(f"{name}.scale", scale), zero]
+        return self.add("DequantizeLinear", inputs, name, axis=1)
+
+    def linear(self, x: str, layer: object, name: str, bits: int) -> str:
+        matrix = layer.weight.detach().numpy().T  # type: ignore[attr-defined]
+        weight = self.weight(f"{name}.weight", matrix, bits)
+        product = self.add("MatMul", [x, weight], f"{name}.product")
+        bias = self.constant(f"{name}.bias", layer.bias.detach().numpy())  # type: ignore[attr-defined]
+        return self.add("Add", [product, bias], f"{name}.sum")
+
+    def norm(self, x: str, layer: object, name: str) -> str:
+        scale = self.constant(f"{name}.scale", layer.weight.detach().numpy())  # type: ignore[attr-defined]
+        bias = self.constant(f"{name}.bias", layer.bias.detach().numpy())  # type: ignore[attr-defined]
+        return self.add("LayerNormalization", [x, scale, bias], name, axis=-1, epsilon=float(layer.eps))  # type: ignore[attr-defined]
+
+
+def build(
+    ensemble: Ensemble, calibration: Calibration | None, metadata: dict[str, str], bits: int = 8
+) -> onnx.ModelProto:
+    """features → value, lower, upper, distance, in_domain; without a calibration, value alone."""
+    graph = Graph()
+    n_features = len(ensemble.members[0].scaler.centre)
+    energies, scales, hidden = [], [], []
+    for k, net in enumerate(ensemble.members):
+        energy, scale, last = _member(graph, net, f"m{k}", bits)
+        energies.append(energy), scales.append(scale), hidden.append(last)
+    graph.add("Mean", energies, "value")
+    outputs = [helper.make_tensor_value_info("value", TensorProto.FLOAT, ["batch"])]
+    if calibration is not None:
+        graph.add("Mean", scales, "scale")
+        _interval(graph, calibration, hidden)
+        outputs += [
+            helper.make_tensor_value_info(n, TensorProto.FLOAT, ["batch"])
+            for n in ("lower", "upper", "distance")
+        ]
+        outputs.append(helper.make_tensor_value_info("in_domain", TensorProto.BOOL, ["batch"]))
+    proto = helper.make_graph(
+        graph.nodes, "seitz", [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", n_features])],
+        outputs, graph.constants,
+    )  # fmt: skip
+    model = helper.make_model(
+        proto, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR, producer_name="seitz"
+    )
+    helper.set_model_props(model, metadata)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _member(graph: Graph, net: EnergyNet, name: str, bits: int) -> tuple[str, str, str]:
+    add, constant = graph.add, graph.constant
+    x = add("Sub", ["features", constant(f"{name}.centre", net.scaler.centre.numpy())], f"{name}.shifted")
+    x = add("Mul", [x, constant(f"{name}.unit", net.scaler.scale.numpy())], f"{name}.scaled")
+    size = add("Abs", [x], f"{name}.size")
+    tail = add("Sub", [size, constant(f"{name}.two", np.float32(2.0))], f"{name}.tail")
+    tail = add("Max", [tail, constant(f"{name}.one", np.float32(1.0))], f"{name}.clamped")
+    tail = add(
+        "Add",
+        [add("Log", [tail], f"{name}.log"), constant(f"{name}.three", np.float32(3.0))],
+        f"{name}.drawn",
+    )
+    tail = add("Mul", [add("Sign", [x], f"{name}.sign"), tail], f"{name}.signed")
+    far = add("Greater", [size, f"{name}.three"], f"{name}.far")
+    x = graph.linear(add("Where", [far, tail, x], f"{name}.robust"), net.first, f"{name}.first", bits)
+    for b, block in enumerate(net.blocks):
+        norm, one, _, _, two, _ = block.body
+        y = graph.linear(graph.norm(x, norm, f"{name}.{b}.norm"), one, f"{name}.{b}.one", bits)
+        y = graph.linear(add("Gelu", [y], f"{name}.{b}.gelu"), two, f"{name}.{b}.two", bits)
+        x = add("Add", [x, y], f"{name}.{b}")
+    last = add("Gelu", [graph.norm(x, net.last[0], f"{name}.last.norm")], f"{name}.last")
+    out = graph.linear(last, net.head, f"{name}.head", 32)
+    parts = graph.constant(f"{name}.parts", np.array([1, 1], dtype=np.int64))
+    graph.nodes.append(
+        helper.make_node("Split", [out, parts], [f"{name}.a", f"{name}.b"], name=f"{name}.split", axis=1)
+    )
+    axes = graph.constant(f"{name}.axes", np.array([1], dtype=np.int64))
+    spread = float(net.spread)
+    energy = add(
+        "Mul",
+        [
+            add("Squeeze", [f"{name}.a", axes], f"{name}.energy1"),
+            constant(f"{name}.spread", np.float32(spread)),
+        ],
+        f"{name}.energy2",
+    )
+    energy = add("Add", [energy, constant(f"{name}.mean", np.float32(float(net.mean)))], f"{name}.energy")
+    scale = add("Exp", [add("Squeeze", [f"{name}.b", axes], f"{name}.scale1")], f"{name}.scale2")
+    return energy, add("Mul", [scale, f"{name}.spread"], f"{name}.scale"), last
+
+
+def _interval(graph: Graph, calibration: Calibration, hidden: list[str]) -> None:
+    add, constant = graph.add, graph.constant
+    joined = add("Concat", hidden, "hidden", axis=1)
+    embedded = add("MatMul", [joined, constant("projection", calibration.projection)], "embedded.product")
+    embedded = add("Add", [embedded, constant("offset", calibration.offset)], "embedded")
+    half = constant("references.half", calibration.references.T.astype(np.float16))
+    points = add("Cast", [half], "references", to=TensorProto.FLOAT)
+    last, two = constant("axis.last", np.array([1], dtype=np.int64)), constant("two", np.float32(2.0))
+    references = calibration.references.astype(np.float16).astype(np.float32)
+    squares = constant("references.squares", (references**2).sum(axis=1)[None])
+    own = add("ReduceSum", [add("Mul", [embedded, embedded], "own.products"), last], "own", keepdims=1)
+    cross = add("Mul", [add("MatMul", [embedded, points], "cross1"), two], "cross")
+    d2 = add("Add", [add("Sub", [squares, cross], "d2.part"), own], "d2")
+    count = constant("neighbours", np.array([N_NEIGHBOURS], dtype=np.int64))
+    graph.nodes.append(
+        helper.make_node(
+            "TopK", [d2, count], ["nearest2", "which"], name="nearest", axis=1, largest=0, sorted=0
+        )
+    )
+    nearest = add("Sqrt", [add("Max", ["nearest2", constant("zero", np.float32(0.0))], "positive")], "roots")
+    mean = add("ReduceMean", [nearest, last], "mean", keepdims=0)
+    distance = add("Div", [mean, constant("unit", np.float32(calibration.unit))], "distance")
+    column = add("Unsqueeze", [distance, last], "column")
+    beyond = add(
+        "GreaterOrEqual", [column, constant("edges", calibration.edges.astype(np.float32)[None])], "beyond"
+    )
+    bin_ = add("ReduceSum", [add("Cast", [beyond], "beyond1", to=TensorProto.INT64), last], "bin", keepdims=0)
+    factor = add("Gather", [constant("factors", calibration.factors.astype(np.float32)), bin_], "factor")
+    width = add("Mul", ["scale", factor], "half")
+    add("Sub", ["value", width], "lower")
+    add("Add", ["value", width], "upper")
+    add("LessOrEqual", [distance, constant("edge", np.float32(1.0))], "in_domain")
