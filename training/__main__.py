@@ -7,16 +7,13 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
-from .ensemble import Ensemble, train
-from .evaluate import intervals, report
+from .ensemble import train
 from .fit import Recipe
-from .sources import Rows, fold_of, read
-from .uncertainty import LEVEL, calibrate
+from .judging import judge
+from .release import HELD_OUT, release
+from .sources import fold_of, read
 
 N_MEMBERS = 6
-HELD_OUT = 8  # one of so many groups of chemical systems
 
 
 def main() -> None:
@@ -37,38 +34,7 @@ def main() -> None:
     (given.work / f"figures{given.held_out}.json").write_text(json.dumps(figures, indent=1))
     print(json.dumps(figures, indent=1))
     if not given.judge_only:
-        from .release import release
-
         release(rows, given, recipe, figures, shrink)
-
-
-def judge(ensemble: Ensemble, seen: Rows, unseen: Rows) -> tuple[dict[str, object], float]:
-    """Figures on unseen systems, and how much better the mean of the members is than one of them.
-
-    That ratio is measured on one half of the unseen systems; intervals are judged on the other.
-    """
-    half = fold_of(unseen.system, 2, "halves") == 0
-    energy, scale, hidden = ensemble.predict(unseen.features)
-    shrink = _shrink(ensemble, seen, unseen.select(half), (energy[half], scale[half], hidden[half]))
-    calibration = calibrate(ensemble, seen, shrink)
-    distance = calibration.distance(calibration.embed(hidden))
-    width = calibration.half_width(scale, distance)
-    rest = ~half
-    figures = report(unseen, energy)
-    figures |= intervals(unseen.select(rest), energy[rest], width[rest], distance[rest] <= 1.0)
-    figures["shrink"] = shrink
-    return figures, shrink
-
-
-def _shrink(
-    ensemble: Ensemble, seen: Rows, unseen: Rows, predicted: tuple[np.ndarray, np.ndarray, np.ndarray]
-) -> float:
-    """The factor with which calibrated intervals hold the share they promise, on rows of the target's own kind."""
-    energy, scale, hidden = predicted
-    calibration = calibrate(ensemble, seen, 1.0)
-    width = calibration.half_width(scale, calibration.distance(calibration.embed(hidden)))
-    mine = unseen.weight == 1.0
-    return float(np.quantile((np.abs(energy - unseen.energy) / width)[mine], LEVEL))
 
 
 if __name__ == "__main__":

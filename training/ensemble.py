@@ -64,7 +64,7 @@ def _trained(job: tuple[Rows, Recipe, Path]) -> Path:
     """One member in a process of its own: two of one thread each are faster than one of two."""
     rows, recipe, path = job
     torch.set_num_threads(1)
-    net = fit(rows.features, rows.energy, rows.weight, recipe, path.with_suffix(".checkpoint"))
+    net = fit(rows.features, rows.energy, rows.weight, rows.formula, recipe, path.with_suffix(".checkpoint"))
     torch.save(net.state_dict(), path.with_suffix(".part"))
     path.with_suffix(".part").replace(path)
     path.with_suffix(".checkpoint").unlink(missing_ok=True)

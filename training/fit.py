@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .network import EnergyNet, learning_rate, loss_of
+from .network import EnergyNet, learning_rate, loss_of, pair_loss
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,10 @@ class Recipe:
     peak: float = 2.5e-3
     decay: float = 0.03
     batch: int = 512
-    epochs: int = 45
+    epochs: int = 160
     average: float = 0.999
+    pairs: float = 1.0
+    """Weight of differences between structures of one formula."""
     seed: int = 0
 
 
@@ -30,6 +32,7 @@ def fit(
     features: np.ndarray,
     energy: np.ndarray,
     weight: np.ndarray,
+    formula: np.ndarray,
     recipe: Recipe,
     checkpoint: Path | None = None,
 ) -> EnergyNet:
@@ -44,6 +47,7 @@ def fit(
         x = torch.cat([net.scaler(part) for part in torch.as_tensor(features).split(4096)])
     y = (torch.as_tensor(energy, dtype=torch.float32) - net.mean) / net.spread
     w = torch.as_tensor(weight, dtype=torch.float32)
+    kind = torch.as_tensor(np.unique(formula, return_inverse=True)[1])
     groups = [
         {"params": [p for p in net.parameters() if p.ndim > 1], "weight_decay": recipe.decay},
         {"params": [p for p in net.parameters() if p.ndim <= 1], "weight_decay": 0.0},
@@ -56,14 +60,20 @@ def fit(
         first = _resume(checkpoint, recipe, net, optimiser, averaged, generator)
     for epoch in range(first, recipe.epochs):
         net.train()
-        order = torch.randperm(len(x), generator=generator)
+        # Structures of one formula stand together, so that a batch holds what is to be compared.
+        keys = torch.rand(int(kind.max()) + 1, generator=generator, dtype=torch.float64)[kind]
+        order = torch.argsort(keys + 1e-9 * torch.rand(len(x), generator=generator, dtype=torch.float64))
+        order = order.roll(int(torch.randint(len(x), (1,), generator=generator)))
         for step in range(steps):
             rows = order[step * recipe.batch : (step + 1) * recipe.batch]
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(epoch * steps + step, recipe.epochs * steps, recipe.peak)
             optimiser.zero_grad()
             out = net.trained(x[rows])
-            loss_of(out, y[rows], w[rows]).backward()
+            loss = loss_of(out, y[rows], w[rows])
+            if recipe.pairs:
+                loss = loss + recipe.pairs * pair_loss(out, y[rows], w[rows], kind[rows])
+            loss.backward()
             optimiser.step()
             momentum = min(recipe.average, (1 + epoch * steps + step) / (10 + epoch * steps + step))
             with torch.no_grad():

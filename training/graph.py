@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from .ensemble import Ensemble
 from .network import EnergyNet
-from .uncertainty import N_NEIGHBOURS, Calibration
+from .uncertainty import CLOSE, N_NEIGHBOURS, Calibration
 
 OPSET, IR = 20, 10
 
@@ -129,6 +129,24 @@ def _member(graph: Graph, net: EnergyNet, name: str, bits: int) -> tuple[str, st
     return energy, add("Mul", [scale, f"{name}.spread"], f"{name}.scale"), last
 
 
+def _error(graph: Graph, calibration: Calibration, distance: str, embedded: str, last: str) -> str:
+    """The expected error: the mean of the heads, in logarithms."""
+    add, constant = graph.add, graph.constant
+    scale = add("Unsqueeze", [add("Log", ["scale"], "scale.log"), last], "scale.column")
+    close = add("Add", [distance, constant("close", np.float32(CLOSE))], "distance.close")
+    far = add("Unsqueeze", [add("Log", [close], "distance.log"), last], "distance.column")
+    place = add("Div", [embedded, constant("spread", calibration.spread.astype(np.float32))], "place")
+    inputs = add("Concat", [scale, far, place, "m0.robust"], "error.inputs", axis=1)
+    logs = []
+    for k, head in enumerate(calibration.heads):
+        _, one, _, _, two, _, three = head.body
+        x = add("Gelu", [graph.linear(inputs, one, f"error{k}.one", 32)], f"error{k}.gelu1")
+        x = add("Gelu", [graph.linear(x, two, f"error{k}.two", 32)], f"error{k}.gelu2")
+        logs.append(graph.linear(x, three, f"error{k}.three", 32))
+    log = add("Add", [add("Mean", logs, "error.mean"), scale], "error.log")
+    return add("Exp", [add("Squeeze", [log, last], "error.row")], "error")
+
+
 def _interval(graph: Graph, calibration: Calibration, hidden: list[str]) -> None:
     add, constant = graph.add, graph.constant
     joined = add("Concat", hidden, "hidden", axis=1)
@@ -155,9 +173,10 @@ def _interval(graph: Graph, calibration: Calibration, hidden: list[str]) -> None
     beyond = add(
         "GreaterOrEqual", [column, constant("edges", calibration.edges.astype(np.float32)[None])], "beyond"
     )
+    error = _error(graph, calibration, distance, embedded, last)
     bin_ = add("ReduceSum", [add("Cast", [beyond], "beyond1", to=TensorProto.INT64), last], "bin", keepdims=0)
     factor = add("Gather", [constant("factors", calibration.factors.astype(np.float32)), bin_], "factor")
-    width = add("Mul", ["scale", factor], "half")
+    width = add("Mul", [error, factor], "half")
     add("Sub", ["value", width], "lower")
     add("Add", ["value", width], "upper")
     add("LessOrEqual", [distance, constant("edge", np.float32(1.0))], "in_domain")

@@ -100,6 +100,13 @@ def loss_of(out: Tensor, target: Tensor, weight: Tensor, share: float = 0.1) -> 
     return (weight * (residual + share * likelihood)).sum() / weight.sum()
 
 
+def pair_loss(out: Tensor, target: Tensor, weight: Tensor, kind: Tensor) -> Tensor:
+    """L1 on energy differences of neighbouring rows of one kind: what polymorphs and strain are ranked by."""
+    same = (kind[1:] == kind[:-1]).to(out.dtype) * torch.minimum(weight[1:], weight[:-1])
+    error = (out[1:, 0] - out[:-1, 0] - target[1:] + target[:-1]).abs()
+    return (same * error).sum() / weight.sum()
+
+
 def learning_rate(step: int, total: int, peak: float, warm_up: float = 0.05) -> float:
     """Linear rise, then half a cosine down to zero."""
     start = max(1.0, warm_up * total)

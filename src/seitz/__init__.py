@@ -27,12 +27,13 @@ if TYPE_CHECKING:
         host_plan,
     )
     from .estimator import StructureFeatures
-    from .models import PredictionTable, predict
+    from .models import Calculator, PredictionTable, export, predict
     from .parallel_files import FileBatch, featurize_files
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Calculator",
     "Cell",
     "Displacement",
     "FeatureTable",
@@ -49,6 +50,7 @@ __all__ = [
     "as_cell",
     "descriptors",
     "errors",
+    "export",
     "featurize",
     "featurize_batches",
     "featurize_dilute",
@@ -83,7 +85,9 @@ _ON_FIRST_USE = {
     "FileBatch": ".parallel_files",
     "StructureFeatures": ".estimator",
     "featurize_files": ".parallel_files",
+    "Calculator": ".models",
     "PredictionTable": ".models",
+    "export": ".models",
     "predict": ".models",
     "to_ase": ".conversions",
     "to_pymatgen": ".conversions",

@@ -75,6 +75,10 @@ class CardError(ModelError):
     """A model card that is missing, incomplete, or speaks of features this version does not compute."""
 
 
+class ExportError(ModelError):
+    """A model that cannot be written in another form, or whose other form differs from it."""
+
+
 class DownloadError(SeitzError, OSError):
     """A model that could not be fetched: the message says why, and what is left to be done."""
 

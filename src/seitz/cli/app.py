@@ -20,6 +20,7 @@ from .console import UsageError, print_error
 from .demo import demo
 from .descriptors import descriptors
 from .dilute import dilute
+from .export import export
 from .featurize import featurize
 from .info import info
 from .models import models
@@ -49,6 +50,7 @@ app.command()(random)
 app.command()(dilute)
 app.command()(prototypes)
 app.add_typer(models)
+app.command()(export)
 app.command()(demo)
 
 

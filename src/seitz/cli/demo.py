@@ -28,6 +28,9 @@ _SHOWN = (
 )
 
 
+_WIDTH = 40
+
+
 class _Row(NamedTuple):
     """One crystal of the demonstration."""
 
@@ -49,7 +52,7 @@ def demo(
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Featurize a dozen bundled crystals and show a few of their features."""
+    """Featurize a dozen bundled crystals, and predict their formation energies."""
     with as_file(files("seitz") / "data" / "demo") as folder:
         if write is not None:
             names = _copied(folder, write)
@@ -70,7 +73,12 @@ def demo(
     out.print(
         "\n[dim]Means over sites. CN eff: effective coordination. Packing: volume share of the inscribed spheres.\n"
         "|Δχ|, |Δr|: differences in electronegativity and covalent radius to the neighbours, by face area.[/]"
-        f"\n\nAll features of {n_sites} sites in [bold]{1000 * seconds:.1f} ms[/] on one processor."
+        f"\n\nAll features of {n_sites} sites in [bold]{1000 * seconds:.1f} ms[/] on one processor.\n"
+    )
+    out.print(_energies(rows))
+    out.print(
+        "\n[dim]What the bundled model says: a value, and where 90 % of true values are expected to lie. "
+        "'seitz models card default' says how it was made.[/]"
     )
     _print_next_steps(None)
 
@@ -130,6 +138,34 @@ def _table(rows: list[_Row]) -> Table:
     return table
 
 
+def _energies(rows: list[_Row]) -> Table:
+    """Predicted formation energies, with a picture of the intervals."""
+    from rich.table import Table
+
+    from seitz.models import predict
+
+    found = predict([row.cell for row in rows], occupancy="average")
+    low, high = float(found.lower.min()), float(max(found.upper.max(), 0.0))
+    table = Table(box=head_line(), pad_edge=False, show_edge=False, header_style="dim", collapse_padding=True)
+    table.add_column("Crystal", style="bold cyan", no_wrap=True)
+    table.add_column("Formation energy, eV/atom", justify="right", no_wrap=True)
+    table.add_column("90 % interval", justify="right", no_wrap=True)
+    table.add_column(f"{low:.1f}{'':{_WIDTH - 8}}{high:.1f}", style="green", no_wrap=True)
+    for k, row in enumerate(rows):
+        value, lower, upper = (float(column[k]) for column in (found.value, found.lower, found.upper))
+        ends = [round((x - low) / (high - low) * (_WIDTH - 1)) for x in (lower, value, upper)]
+        table.add_row(row.formula, f"{value:.2f}", f"{lower:.2f} to {upper:.2f}", _bar(*ends))
+    return table
+
+
+def _bar(first: int, middle: int, last: int) -> str:
+    """An interval as text, with its middle marked."""
+    marks = [" "] * _WIDTH
+    marks[first : last + 1] = ["─"] * (last + 1 - first)
+    marks[middle] = "●"
+    return "".join(marks).rstrip()
+
+
 def _as_dict(row: _Row) -> dict[str, Any]:
     return {
         "file": row.name,
@@ -168,6 +204,7 @@ def _print_next_steps(folder: Path | None) -> None:
         *([] if folder else [(f"seitz demo --write {place}", "copy these files")]),
         (f"seitz info {place}/Cr8Fe22_sigma.POSCAR", "one structure, orbit by orbit"),
         (f"seitz featurize {place} -o features.csv --occupancy average", "all features, as a table"),
+        (f"seitz predict {place} --occupancy average", "formation energies with intervals"),
         ("seitz descriptors ks2022", "what each feature means"),
     ]
     out = console()

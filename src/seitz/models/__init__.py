@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from .calculator import Calculator
 from .card import Metric, ModelCard
 from .download import pull
+from .forms import Export, export
 from .predictions import Doubt, PredictionTable, predict
 from .predictors import Predictor, WrappedModel, wrap
 from .registry import Listed, add, card, load, user_folder
@@ -15,7 +17,9 @@ from .runtime import Answer, OnnxModel
 
 __all__ = [
     "Answer",
+    "Calculator",
     "Doubt",
+    "Export",
     "Listed",
     "Metric",
     "ModelCard",
@@ -25,6 +29,7 @@ __all__ = [
     "WrappedModel",
     "add",
     "card",
+    "export",
     "list",
     "load",
     "predict",

@@ -151,6 +151,9 @@ def _session(content: bytes, n_threads: int, name: str) -> Any:
     options.add_session_config_entry(
         "session.intra_op.allow_spinning", "0"
     )  # others need the processors, too
+    if b"QuantizeLinear" not in content:
+        # Weights that are stored as bytes are unfolded, not multiplied as bytes: that would round activations, too.
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
     options.log_severity_level = 4
     try:
         return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
