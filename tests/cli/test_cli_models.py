@@ -15,7 +15,7 @@ import seitz as package
 from structures import bcc, fcc
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "models"))
-from command_samples import poscar
+from command_samples import json_line, poscar
 from onnx_samples import expected, linear
 
 
@@ -69,6 +69,15 @@ def test_failures_keep_their_row_and_are_told(seitz, folder, model, tmp_path):
     assert shown["structures"] == 3 and shown["failures"] == 1 and shown["unit"] == "GPa"
     assert shown["predictions"][0]["value"] is None and "cut short" in shown["predictions"][0]["error"]
     assert (tmp_path / "p.failures.parquet").exists()
+
+
+def test_large_files_are_predicted_in_batches(seitz, model, tmp_path):
+    (tmp_path / "many.jsonl").write_text(
+        "".join(json_line(str(k), bcc(a=2.7 + 1e-4 * k)) for k in range(2500))
+    )
+    done = seitz("predict", tmp_path / "many.jsonl", "-m", model, "-o", tmp_path / "p.parquet", "-j", "1")
+    assert done.code == 0, done.err
+    assert "2,500 structures" in done.out and len(pd.read_parquet(tmp_path / "p.parquet")) == 2500
 
 
 def test_prototypes_are_predicted_by_name(seitz, model):

@@ -33,6 +33,7 @@ _SUFFIX: Mapping[str, str] = {
 }  # fmt: skip
 _EXACT = 1e-5  # of max(1, |value|), for forms in single precision
 _BATCHES = (1, 7, 4096)
+_LARGE = 100  # inputs and outputs of a product that is worth bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ def _simplified(model: OnnxModel) -> ModelProto:
         options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.optimized_model_filepath = str(Path(folder) / "simple.onnx")
         options.log_severity_level = 4
+        options.add_session_config_entry("session.disable_quant_qdq", "1")  # folds weights that are stored as bytes
         runtime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
         simple = onnx.load(options.optimized_model_filepath)
     del simple.metadata_props[:]
@@ -198,12 +200,49 @@ def _int8(model: OnnxModel, rows: FloatArray, folder: Path) -> _Made:
             return None if part is None else {name: part}
 
     source, target = folder / "simple.onnx", folder / "int8.onnx"
-    onnx.save(_simplified(model), source)
-    quantize_static(
-        source, target, Rows(), quant_format=QuantFormat.QDQ, per_channel=True, op_types_to_quantize=["MatMul", "Gemm"],
-        weight_type=QuantType.QInt8, activation_type=QuantType.QUInt8,
-    )  # fmt: skip
+    simple = _simplified(model)
+    onnx.save(simple, source)
+    with _quiet():
+        quantize_static(
+            source, target, Rows(), quant_format=QuantFormat.QDQ, per_channel=True,
+            op_types_to_quantize=["MatMul", "Gemm"], nodes_to_exclude=_delicate(simple),
+            weight_type=QuantType.QInt8, activation_type=QuantType.QUInt8,
+        )  # fmt: skip
     return _written_onnx(onnx.load(target), model, folder, precision="int8")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the advice that the quantiser logs to the root."""
+    import logging
+
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def _delicate(proto: ModelProto) -> list[str]:
+    """Products that stay as they are: those that see the features themselves, and small ones such as heads.
+
+    They are a small part of the work, and most of what rounding to bytes would cost. Where there are no others, all
+    are rounded.
+    """
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in proto.graph.initializer}
+    behind: set[str] = set()  # tensors that rest on a product
+    delicate: list[str] = []
+    others: list[str] = []
+    for node in proto.graph.node:
+        rests = any(name in behind for name in node.input)
+        if node.op_type in ("MatMul", "Gemm"):
+            shape = next((shapes[name] for name in node.input if len(shapes.get(name, ())) == 2), (0, 0))
+            (others if rests and min(shape) >= _LARGE else delicate).append(node.name)
+            rests = True
+        if rests:
+            behind |= set(node.output)
+    return delicate if others else []
 
 
 def _sorted(proto: ModelProto) -> ModelProto:

@@ -96,7 +96,7 @@ class PredictionTable:
         reasons = [""] * len(self)
         for doubt in self.doubts:
             reasons[doubt.index] = f"{reasons[doubt.index]}; {doubt.message}".removeprefix("; ")
-        values = self.value.reshape(len(self), -1).T
+        values = self.value[None, :] if self.value.ndim == 1 else self.value.T
         domain = [None] * len(self) if self.in_domain is None else self.in_domain.tolist()
         return {
             "id": list(self.ids),
