@@ -128,7 +128,9 @@ def _simplified(model: OnnxModel) -> ModelProto:
         options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.optimized_model_filepath = str(Path(folder) / "simple.onnx")
         options.log_severity_level = 4
-        options.add_session_config_entry("session.disable_quant_qdq", "1")  # folds weights that are stored as bytes
+        options.add_session_config_entry(
+            "session.disable_quant_qdq", "1"
+        )  # folds weights that are stored as bytes
         runtime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
         simple = onnx.load(options.optimized_model_filepath)
     del simple.metadata_props[:]
