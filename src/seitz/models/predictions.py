@@ -21,7 +21,7 @@ from seitz.table import Failure, FeatureTable
 from seitz.tessellation import thread_count
 
 from .card import ModelCard
-from .predictors import WrappedModel, wrap
+from .predictors import WrappedModel
 from .runtime import Answer, OnnxModel
 
 if TYPE_CHECKING:
@@ -314,6 +314,3 @@ def _doubts(
             reasons.setdefault(row, []).append("a feature is no number")
     for row in sorted(reasons):
         yield Doubt(row, table.ids[row], "; ".join(reasons[row]))
-
-
-__all__ = ["Doubt", "PredictionTable", "as_model", "predict", "predict_table", "wrap"]

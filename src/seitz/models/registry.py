@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -212,7 +212,3 @@ def downloadable() -> Mapping[str, ModelCard]:
     from .published import PUBLISHED
 
     return {entry.card.name: entry.card for entry in PUBLISHED}
-
-
-def _names() -> Iterator[str]:
-    return (entry.name for entry in list_models())
