@@ -28,8 +28,9 @@ $(VENV)/.dev: $(VENV)/.installed
 	$(PIP) -c constraints.txt --no-build-isolation -e '.[dev]'
 	@touch $@
 
-demo: $(VENV)/.installed  ## set up, then featurize the bundled crystal structures
-	@$(BIN)/seitz demo
+demo: $(VENV)/.installed  ## set up, then features and formation energies of the bundled crystals, and a picture
+	@mkdir -p build
+	@$(BIN)/seitz demo --plot build/demo.svg
 
 test: $(VENV)/.dev  ## set up, then the whole test suite (without the slow proofs)
 	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"

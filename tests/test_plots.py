@@ -596,3 +596,70 @@ def test_loading_the_module_does_not_load_plotly():
     code = "import sys, seitz; seitz.plots.cells; print('plotly' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+# --- predictions -------------------------------------------------------------------------------------------------
+
+
+def test_parity_tells_the_error_of_each_group_and_marks_what_is_asked_for():
+    known = np.array([0.0, 1.0, 2.0, np.nan])
+    figure = plots.parity(
+        known,
+        known + np.array([0.1, 0.1, 0.4, 0.0]),
+        unit="eV",
+        ids=["a", "b", "c", "d"],
+        groups=["x", "x", "y", "y"],
+        highlight=["b"],
+    )
+    assert list(trace(figure, "x: mean error 0.1 eV, n = 2").x) == [0.0, 1.0]
+    assert list(trace(figure, "y: mean error 0.4 eV, n = 1").x) == [2.0]
+    assert list(trace(figure, "highlighted").text) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([0.0], [[0.0]]), "shape"),
+        (([np.nan], [1.0]), "no row"),
+        (([0.0], [1.0], ["a", "b"]), "2 entries for 1"),
+        (([0.0], [1.0], ["a"], ["z"]), "'z' is not among the ids"),
+    ],
+)
+def test_parity_refuses_what_does_not_belong_together(arguments, message):
+    known, predicted, *rest = arguments
+    options = dict(zip(("ids", "highlight"), rest, strict=False))
+    with pytest.raises(OptionError, match=message):
+        plots.parity(known, predicted, **options)
+
+
+def test_intervals_of_the_right_width_follow_the_diagonal():
+    error = np.random.default_rng(0).laplace(scale=0.1, size=20_000)
+    figure = plots.calibration(error, np.zeros(20_000), np.full(20_000, 0.1 * np.log(10)))
+    line = trace(figure, "scaled intervals")
+    assert np.abs(np.array(line.y) - np.array(line.x)).max() < 0.02
+    assert trace(figure, "intervals as given: 90").y[0] == pytest.approx(0.9, abs=0.01)
+    with pytest.raises(OptionError, match="level"):
+        plots.calibration([0.0], [0.0], [1.0], level=90)
+    with pytest.raises(OptionError, match="half_width has shape"):
+        plots.calibration([0.0], [0.0], [1.0, 2.0])
+
+
+def test_every_element_has_a_place_of_its_own():
+    from seitz.elements import MAX_Z
+    from seitz.plots.judging import place
+
+    places = {place(z) for z in range(1, MAX_Z + 1)}
+    assert len(places) == MAX_Z
+    for below, above in ((3, 1), (11, 3), (10, 2), (13, 5), (39, 21), (72, 40), (104, 72), (86, 54)):
+        assert place(below)[1] == place(above)[1]
+    assert [place(z)[0] for z in (57, 71, 89, 103)] == [8, 8, 9, 9]
+
+
+def test_the_periodic_table_shows_what_it_is_given():
+    figure = plots.periodic_table({"Fe": 0.25, "O": 0.5}, label="error", unit="eV")
+    assert np.nansum(figure.data[0].z) == 0.75
+    assert sum("0.25" in note.text for note in figure.layout.annotations) == 1
+    with pytest.raises(OptionError, match="'Xx' is no element"):
+        plots.periodic_table({"Xx": 1.0})
+    with pytest.raises(OptionError, match="no element has a number"):
+        plots.periodic_table({"Fe": np.nan})

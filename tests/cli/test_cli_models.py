@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import seitz as package
+from seitz.cli.picture import Line, picture, ticks_between
 from structures import bcc, fcc
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "models"))
@@ -124,3 +126,47 @@ def test_models_are_listed_described_and_verified(seitz, model):
     done = seitz("models", "verify", model)
     assert done.code == 0 and "sound" in done.out
     assert seitz("models", "add", "x.onnx", "--descriptor", "ks2022").code == 1
+
+
+def test_a_picture_of_the_predictions(seitz, folder, tmp_path):
+    target = tmp_path / "new" / "p.svg"
+    done = seitz("predict", folder, "--plot", target)
+    assert done.code == 0, done.err
+    drawn = ElementTree.parse(target).getroot()
+    texts = [node.text for node in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert "Formation energy with 90 % intervals" in texts
+    assert {"copper", "iron"} <= set(texts)
+    assert len(list(drawn.iter("{http://www.w3.org/2000/svg}circle"))) == 2
+
+
+def test_a_picture_needs_a_name_that_is_one(seitz, folder, tmp_path):
+    done = seitz("predict", folder, "--plot", tmp_path / "p.png")
+    assert done.code == 2
+    assert "svg" in done.err
+    assert seitz("predict", folder, "--plot", folder / "iron.POSCAR" / "p.svg").code == 1
+
+
+def test_names_in_a_picture_are_text_and_missing_values_are_left_out(tmp_path):
+    nan = float("nan")
+    lines = [
+        Line("<b>&\x1b[31m", -1.0, -2.0, 0.5, False),
+        Line("none", nan, nan, nan, True),
+        Line("x" * 90, 3, nan, nan, True),
+    ]
+    drawn = ElementTree.fromstring(picture(lines, "A & B", "eV"))
+    assert len(list(drawn.iter("{http://www.w3.org/2000/svg}circle"))) == 2
+    assert any((node.text or "").startswith("<b>&") for node in drawn.iter())
+    assert ElementTree.fromstring(picture([], "nothing", "eV")) is not None
+
+
+@pytest.mark.parametrize("ends", [(0.0, 0.0), (-3.4, 0.06), (-1e-7, 2e-7), (5, 1e6), (-0.5, -0.5)])
+def test_ticks_enclose_the_range_and_are_few(ends):
+    ticks = ticks_between(*ends)
+    assert ticks[0] <= ends[0] + 1e-12 and ticks[-1] >= ends[1] - 1e-12
+    assert 2 <= len(ticks) <= 9
+
+
+def test_the_demonstration_draws_its_predictions(seitz, tmp_path):
+    done = seitz("demo", "--plot", tmp_path / "demo.svg")
+    assert done.code == 0, done.err
+    assert "MgAl2O4" in (tmp_path / "demo.svg").read_text()

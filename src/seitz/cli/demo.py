@@ -16,9 +16,12 @@ from seitz.errors import WriteError
 from seitz.table import FeatureTable
 
 from .console import Debug, Json, console, head_line, print_json
+from .picture import Line, check_picture, save_picture
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from seitz.models import PredictionTable
 
 _SHOWN = (
     ("mean_EffectiveCoordination", "CN eff", "{:.2f}"),
@@ -49,10 +52,15 @@ def demo(
             metavar="FOLDER", help="Copy the bundled structures there, to try things.", show_default=False
         ),
     ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw the predictions into an SVG file.", show_default=False),
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Featurize a dozen bundled crystals, and predict their formation energies."""
+    check_picture(plot)
     with as_file(files("seitz") / "data" / "demo") as folder:
         if write is not None:
             names = _copied(folder, write)
@@ -63,6 +71,9 @@ def demo(
                 _print_next_steps(write)
             return
         rows = _rows(folder)
+    found = _predicted(rows)
+    if plot is not None:
+        _draw(rows, found, plot)
     if as_json:
         print_json({"structures": [_as_dict(row) for row in rows]})
         return
@@ -75,11 +86,13 @@ def demo(
         "|Δχ|, |Δr|: differences in electronegativity and covalent radius to the neighbours, by face area.[/]"
         f"\n\nAll features of {n_sites} sites in [bold]{1000 * seconds:.1f} ms[/] on one processor.\n"
     )
-    out.print(_energies(rows))
+    out.print(_energies(rows, found))
     out.print(
         "\n[dim]What the bundled model says: a value, and where 90 % of true values are expected to lie. "
         "'seitz models card default' says how it was made.[/]"
     )
+    if plot is not None:
+        out.print(f"The same as a picture: {plot}", markup=False, soft_wrap=True)
     _print_next_steps(None)
 
 
@@ -138,13 +151,25 @@ def _table(rows: list[_Row]) -> Table:
     return table
 
 
-def _energies(rows: list[_Row]) -> Table:
-    """Predicted formation energies, with a picture of the intervals."""
-    from rich.table import Table
-
+def _predicted(rows: list[_Row]) -> PredictionTable:
     from seitz.models import predict
 
-    found = predict([row.cell for row in rows], occupancy="average")
+    return predict([row.cell for row in rows], occupancy="average")
+
+
+def _draw(rows: list[_Row], found: PredictionTable, path: Path) -> None:
+    doubtful = {doubt.index for doubt in found.doubts}
+    lines = [
+        Line(row.formula, float(found.value[k]), float(found.lower[k]), float(found.upper[k]), k in doubtful)
+        for k, row in enumerate(rows)
+    ]
+    save_picture(path, lines, "Formation energies with 90 % intervals", "formation energy, eV/atom")
+
+
+def _energies(rows: list[_Row], found: PredictionTable) -> Table:
+    """Predicted formation energies, with the intervals drawn as text."""
+    from rich.table import Table
+
     low, high = float(found.lower.min()), float(max(found.upper.max(), 0.0))
     table = Table(box=head_line(), pad_edge=False, show_edge=False, header_style="dim", collapse_padding=True)
     table.add_column("Crystal", style="bold cyan", no_wrap=True)

@@ -16,7 +16,8 @@ import typer
 from seitz.cell import OccupancyPolicy
 from seitz.errors import ReadError, SeitzError
 
-from .console import Debug, Json, console, head_line, print_json
+from .console import Debug, Json, UsageError, console, head_line, print_json
+from .picture import MOST, Line, check_picture, save_picture
 from .streams import plain
 from .tables import Output, check_output
 from .wording import as_command_line
@@ -51,6 +52,10 @@ def predict(
         int | None,
         typer.Option("--threads", "-j", min=1, help="Processors to use.", show_default="all there are"),
     ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw values and intervals into an SVG file.", show_default=False),
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> int:
@@ -65,9 +70,10 @@ def predict(
     from .progress import progress_bar
 
     check_output(output)
+    check_picture(plot)
     check_inputs(output, searched=[path for path in paths if not _is_prototype(path)], kinds=("failures",))
     found = load(model)
-    summary = _Summary(keep_rows=as_json)
+    summary = _Summary(kept=None if as_json else MOST if plot else _SHOWN)
     earlier = EarlierResults([path for path in paths if not _is_prototype(path)])
     tables = _tables(paths, found, occupancy, threads, earlier)
     with closing(tables), _opened(output, found) as sink, progress_bar(paths, earlier) as advance:
@@ -80,6 +86,8 @@ def predict(
         if not summary.n_structures:
             raise ReadError(f"no structure found in {', '.join(paths)[:200]}")
     seconds = time.perf_counter() - summary.started
+    if plot is not None:
+        summary.draw(found.card, plot)
     if as_json:
         print_json(summary.as_dict(found.card, output, seconds))
     else:
@@ -146,7 +154,8 @@ def _opened(output: Path | None, model: Any) -> Iterator[Any]:
 class _Summary:
     """What a run has predicted so far."""
 
-    keep_rows: bool
+    kept: int | None
+    """Rows to be kept for showing; None for all."""
     n_structures: int = 0
     n_failures: int = 0
     n_doubtful: int = 0
@@ -163,7 +172,7 @@ class _Summary:
         for failure in table.failures[: _SHOWN_FAILURES - len(self.failures)]:
             self.failures.append(f"{failure.source or failure.id}: {reasons[failure.index]}")
         columns = table.columns()
-        room = len(table) if self.keep_rows else max(0, _SHOWN - len(self.rows))
+        room = len(table) if self.kept is None else max(0, self.kept - len(self.rows))
         for k, row in enumerate(zip(*columns.values(), strict=True)):
             if k == room:
                 break
@@ -183,13 +192,31 @@ class _Summary:
             "predictions": [{k: _finite(v) for k, v in row.items()} for row in self.rows],
         }
 
+    def draw(self, card: Any, path: Path) -> None:
+        """Values and intervals as a picture; what more than fit into one are left out, and it says so."""
+        names = [name for name in (self.rows[0] if self.rows else {}) if name.startswith("value")]
+        if len(names) > 1:
+            raise UsageError(
+                f"--plot: {card.name} predicts {len(names)} numbers for each structure; one is drawn"
+            )
+        nan = float("nan")
+        lines = [
+            Line(row["id"], row["value"], row.get("lower", nan), row.get("upper", nan), bool(row["doubt"]))
+            for row in self.rows
+        ]
+        left_out = f", first {MOST} of {self.n_structures:,}" if self.n_structures > MOST else ""
+        level = f" with {100 * card.level:.0f} % intervals" if card.level else ""
+        title = f"{card.property.capitalize()}{level}{left_out}"
+        save_picture(path, lines, title, f"{card.property}, {card.unit}")
+
     def show(self, card: Any, output: Path | None, seconds: float) -> None:
         from rich.markup import escape
 
         out = console(whole_tables=True)
-        out.print(_table(self.rows, card))
-        if self.n_structures > len(self.rows):
-            out.print(f"… and {self.n_structures - len(self.rows):,} more")
+        out.print(_table(self.rows[:_SHOWN], card))
+        hidden = self.n_structures - min(_SHOWN, len(self.rows))
+        if hidden:
+            out.print(f"… and {hidden:,} more")
         failed = f", [bold red]{self.n_failures:,} failed[/]" if self.n_failures else ""
         doubtful = f", [yellow]{self.n_doubtful:,} doubtful[/]" if self.n_doubtful else ""
         arrow = f" [dim]→[/] [bold]{escape(plain(output))}[/]" if output is not None else ""
@@ -198,7 +225,7 @@ class _Summary:
             f"{seconds:.2f} s{arrow}",
             soft_wrap=True,
         )
-        if self.n_structures > len(self.rows):
+        if hidden:
             for line in self.failures:
                 out.print(f"  [red]{escape(plain(line))}[/]", soft_wrap=True)
 
