@@ -26,6 +26,8 @@ from measure import HERE, ROOT, machine
 from options import Options
 from report import Row, Skipped, header, line, write_json
 
+import models
+
 CASES: dict[str, Callable[[Options], Iterable[Row | Skipped]]] = {
     "reference": published.run,
     "kernel": kernel.run,
@@ -33,6 +35,7 @@ CASES: dict[str, Callable[[Options], Iterable[Row | Skipped]]] = {
     "decorations": batch.run_decorations,
     "command": command.run,
     "variants": variants.run,
+    "models": models.run,
     "threads": threads.run,
     "import": import_time.run,
     "scaling": scaling.run,

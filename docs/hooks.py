@@ -25,6 +25,7 @@ from seitz.elements import MAX_Z, SYMBOLS, table
 
 FIGURES = Path(__file__).parent / "assets" / "benchmarks.json"
 SCALING = FIGURES.with_name("scaling.svg")
+MODELS = FIGURES.with_name("models.json")
 
 _INTRODUCTION = {
     "cell geometry": "The shapes of the cells; no element enters.",
@@ -191,12 +192,60 @@ _CASES = {
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Put the tables of figures and the plot of large structures where the page wants them."""
+    if page.file.src_uri == "models.md" and MODELS.exists():
+        table = models_table(json.loads(MODELS.read_text(encoding="utf-8")))
+        return markdown.replace("<!-- models -->", table)
     if page.file.src_uri != "benchmarks.md":
         return markdown
     tables = figures(json.loads(FIGURES.read_text(encoding="utf-8"))) if FIGURES.exists() else ""
     plot = "![Time per atom and memory against the number of atoms](assets/scaling.svg)\n"
     markdown = markdown.replace("<!-- scaling -->", plot if SCALING.exists() else "")
     return markdown.replace("<!-- figures -->", tables)
+
+
+_COLUMNS = {
+    "default": "`default`", "cross_validated": "one member, all systems", "ks2022": "`ks2022`",
+    "forest": "KS2022, random forest", "composition": "composition, boosted trees",
+}  # fmt: skip
+_FIGURES = {
+    "mae_mp": "mean absolute error, Materials Project, eV/atom",
+    "mae_mp_near_hull": "… at most 0.1 eV/atom above the hull",
+    "mae_mp_above_hull": "… more than that",
+    "mae_wbm": "mean absolute error, WBM without corrected anions",
+    "mae_wbm_random": "mean absolute error, WBM, all anions",
+    "polymorphs": "polymorphs more than 20 meV/atom apart in the right order",
+    "rises_strain": "energy rises when a crystal is strained",
+    "rises_rattle": "energy rises when a crystal is rattled",
+    "coverage_mp": "share inside the 90 % interval, Materials Project",
+    "width_mp": "mean width of the interval, Materials Project, eV/atom",
+    "coverage_wbm": "share inside, WBM without corrected anions",
+    "flag": "median error outside the domain over that inside",
+}
+
+
+def models_table(document: dict[str, Any]) -> str:
+    """Figures of the bundled models and of simpler ones, side by side, with 95 % intervals or numbers of cases."""
+    lines = [
+        "| | " + " | ".join(_COLUMNS.values()) + " |",
+        "|---" + "|--:" * len(_COLUMNS) + "|",
+    ]
+    for key, title in _FIGURES.items():
+        cells = [_judged(document[column].get(key)) for column in _COLUMNS]
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _judged(found: Any) -> str:
+    """A figure; (figure, number of cases); (figure, lower, upper, number); or (inside, outside, ratio)."""
+    if found is None:
+        return ""
+    if isinstance(found, float):
+        return f"{found:.3f}"
+    if len(found) == 2:
+        return f"{found[0]:.2f} ({found[1]:,})"
+    if len(found) == 3:
+        return f"{found[2]:.1f}"
+    return f"{found[0]:.3f} ({found[1]:.3f}–{found[2]:.3f})"
 
 
 def figures(document: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ RUN = Path(__file__).parents[1] / "benchmarks" / "run.py"
 @pytest.mark.slow
 def test_the_quick_benchmarks_run(tmp_path):
     pytest.importorskip("spglib")
-    cases = ["kernel", "batch", "decorations", "import", "command"]
+    cases = ["kernel", "batch", "decorations", "import", "command", "models"]
     options = [word for case in cases for word in ("--only", case)]
     target = tmp_path / "results.json"
     subprocess.run(

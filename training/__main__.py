@@ -29,12 +29,10 @@ def main() -> None:
     recipe = Recipe(epochs=given.epochs)
     outer = fold_of(rows.system, HELD_OUT, "held out") == given.held_out
     ensemble = train(rows.select(~outer), given.members, recipe, given.work, f"judged{given.held_out}")
-    figures, shrink = judge(ensemble, rows.select(~outer), rows.select(outer))
-    figures["recipe"] = asdict(recipe)
-    (given.work / f"figures{given.held_out}.json").write_text(json.dumps(figures, indent=1))
-    print(json.dumps(figures, indent=1))
+    judged = judge(ensemble, rows.select(~outer), rows.select(outer))
+    print(json.dumps(judged.figures | {"recipe": asdict(recipe)}, indent=1))
     if not given.judge_only:
-        release(rows, given, recipe, figures, shrink)
+        release(rows, given, recipe, judged)
 
 
 if __name__ == "__main__":

@@ -42,22 +42,25 @@ class Ensemble:
 
 
 def train(rows: Rows, n_members: int, recipe: Recipe, folder: Path, title: str) -> Ensemble:
-    """Members one after the other; those that were finished in an earlier run are taken from the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """An ensemble in which each member has not seen one fold of systems."""
     fold = fold_of(rows.system, n_members, "member")
-    stamp = hashlib.sha256(
-        rows.features.tobytes() + rows.energy.tobytes() + rows.weight.tobytes()
-    ).hexdigest()[:12]
+    parts = [rows.select(fold != k) for k in range(n_members)]
+    recipes = [replace(recipe, seed=recipe.seed + k) for k in range(n_members)]
+    return Ensemble(fitted(parts, recipes, folder, title), fold)
+
+
+def fitted(parts: list[Rows], recipes: list[Recipe], folder: Path, title: str) -> list[EnergyNet]:
+    """One network per part, in as many processes as there are processors; what is in the folder is used again."""
+    folder.mkdir(parents=True, exist_ok=True)
     jobs = []
-    for k in range(n_members):
-        own = replace(recipe, seed=recipe.seed + k)
-        jobs.append((rows.select(fold != k), own, folder / f"{title}-{stamp}-{hash_of(own):x}-{k}.pt"))
+    for rows, recipe in zip(parts, recipes, strict=True):
+        stamp = hashlib.sha256(rows.features.tobytes() + rows.energy.tobytes() + rows.weight.tobytes())
+        jobs.append((rows, recipe, folder / f"{title}-{stamp.hexdigest()[:12]}-{hash_of(recipe):x}.pt"))
     missing = [job for job in jobs if not job[2].exists()]
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         for path in pool.map(_trained, missing):
             print(f"{title}: {path.name}", flush=True)
-    members = [_stored(path, rows.features.shape[1], own) for _, own, path in jobs]
-    return Ensemble(members, fold)
+    return [_stored(path, rows.features.shape[1], recipe) for rows, recipe, path in jobs]
 
 
 def _trained(job: tuple[Rows, Recipe, Path]) -> Path:

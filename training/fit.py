@@ -21,9 +21,9 @@ class Recipe:
     peak: float = 2.5e-3
     decay: float = 0.03
     batch: int = 512
-    epochs: int = 160
+    epochs: int = 120
     average: float = 0.999
-    pairs: float = 1.0
+    pairs: float = 2.0
     """Weight of differences between structures of one formula."""
     seed: int = 0
 

@@ -6,6 +6,8 @@ import csv
 import gzip
 import hashlib
 import json
+import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,7 @@ CORRECTED = frozenset(["H", "N", "O", "F", "Si", "S", "Cl", "Se", "Br", "Sb", "T
 MAX_ENERGY = 1.0  # eV/atom; beyond it are artefacts
 MAX_VOLUME = 120.0  # Å³/atom
 DESCRIPTOR = "seitz"
+SUBSTITUTED = Path(__file__).with_name("substituted.csv.gz")
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def read(folder: Path, cache: Path) -> Rows:
     """All sources, from the cache where it is of the same data and schema."""
     digest = seitz.descriptors()[DESCRIPTOR].digest
     stamp = hashlib.sha256(digest.encode())
-    for path in sorted(p for name in _SETS for p in (folder / name).glob("*.gz")):
+    for path in (SUBSTITUTED, *sorted(p for name in _SETS for p in (folder / name).glob("*.gz"))):
         stamp.update(f"{path.name} {path.stat().st_size}".encode())
     file = cache / f"rows-{stamp.hexdigest()[:16]}.npz"
     if file.exists():
@@ -140,6 +143,33 @@ def _wbm_random(folder: Path) -> Iterator[Labelled]:
         yield _labelled(record, "wbm_random", record["formation_energy_per_atom_eV"], 1.0)
 
 
+def _substituted(folder: Path) -> Iterator[Labelled]:
+    """Known compositions in arrangements of others, labelled by another model: see `teacher.py`."""
+    parents = {
+        str(record["id"]): record
+        for name in ("mp_formation_energy", "wbm_formation_energy")
+        for record in _records(folder.parent / name)
+    }
+    with gzip.open(SUBSTITUTED, "rt", encoding="utf-8") as lines:
+        for row in csv.DictReader(lines):
+            yield _labelled(replaced(parents[row["parent"]], row), "substituted", float(row["energy"]), 0.3)
+
+
+def replaced(parent: dict[str, Any], row: dict[str, str]) -> dict[str, Any]:
+    """A crystal with other elements on its sites, scaled to a volume per atom."""
+    to = {int(a): int(b) for a, _, b in (pair.partition(">") for pair in row["substitution"].split())}
+    numbers = [to[z] for z in parent["atomic_numbers"]]
+    lattice = np.array(parent["lattice"])
+    lattice *= (float(row["volume"]) * len(numbers) / abs(np.linalg.det(lattice))) ** (1 / 3)
+    count = Counter(numbers)
+    unit = math.gcd(*count.values())
+    formula = "".join(f"{SYMBOLS[z]}{n // unit if n > unit else ''}" for z, n in sorted(count.items()))
+    return {
+        "id": f"{row['parent']} {row['substitution']}", "formula": formula, "lattice": lattice.tolist(),
+        "frac_coords": parent["frac_coords"], "atomic_numbers": numbers,
+    }  # fmt: skip
+
+
 def _elements(folder: Path) -> Iterator[Labelled]:
     records = list(_records(folder))
     lowest: dict[str, float] = {}
@@ -162,4 +192,5 @@ _SETS = {
     "wbm_random_1000": _wbm_random,
     "mp_elemental_references": _elements,
     "teacher_distorted": _distorted,
+    "substituted": _substituted,
 }

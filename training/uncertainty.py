@@ -7,6 +7,7 @@ promise.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,9 +24,6 @@ N_BINS = 10
 N_HEADS = 5
 CLOSE = 0.05  # added to distances before their logarithm
 LEVEL = 0.90
-#: What a hypothetical crystal counts in the calibration, a known one counting 1: people ask for those more often than
-#: their share in the data says.
-HYPOTHETICAL = 2.0
 #: Share of the calibration rows that are called near.
 NEAR = 0.95
 
@@ -95,13 +93,12 @@ def calibrate(ensemble: Ensemble, rows: Rows, shrink: float = 1.0, seed: int = 0
     part = Ensemble(ensemble.members, ensemble.fold[dft])
     energy, scale = part.unseen(rows.features[dft])
     residual = np.abs(energy - rows.energy[dft])
-    says = np.where(np.char.startswith(rows.source[dft], "wbm"), HYPOTHETICAL, 1.0)
     inputs = _inputs(ensemble, rows.features[dft], scale, distance, embedded / spread)
-    heads, error = _heads(inputs, residual, says, fold_of(rows.system[dft], N_HEADS, "error"), seed)
+    heads, error = _heads(inputs, residual, fold_of(rows.system[dft], N_HEADS, "error"), seed)
     ratio = residual / error * shrink
     edges = np.quantile(distance, np.linspace(0, 1, N_BINS + 1)[1:-1])
     bins = np.searchsorted(edges, distance, side="right")
-    factors = np.array([weighted_quantile(ratio[bins == b], says[bins == b]) for b in range(N_BINS)])
+    factors = np.array([promised(ratio[bins == b]) for b in range(N_BINS)])
     references = embedded[chosen].astype(np.float32)
     return Calibration(projection, offset, spread, references, unit, heads, edges, factors)
 
@@ -122,12 +119,10 @@ def nearest(
     return np.concatenate(found)
 
 
-def weighted_quantile(ratios: np.ndarray, says: np.ndarray) -> float:
-    """The smallest ratio below which lies the promised share of the weight."""
-    order = np.argsort(ratios)
-    upto = np.cumsum(says[order])
-    wanted = min(upto[-1], LEVEL * (upto[-1] + says.mean()))
-    return float(ratios[order][np.searchsorted(upto, wanted)])
+def promised(ratios: np.ndarray) -> float:
+    """The ratio below which lies the promised share of a new one and these (Vovk's conformal quantile)."""
+    ordered = np.sort(ratios)
+    return float(ordered[min(len(ordered), math.ceil(LEVEL * (len(ordered) + 1))) - 1])
 
 
 def _axes(hidden: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -150,34 +145,32 @@ def _inputs(
 
 
 def _heads(
-    inputs: np.ndarray, residual: np.ndarray, says: np.ndarray, fold: np.ndarray, seed: int
+    inputs: np.ndarray, residual: np.ndarray, fold: np.ndarray, seed: int
 ) -> tuple[list[ErrorHead], np.ndarray]:
     """One head per fold of systems, trained on the others; and what each says about its own fold."""
     heads: list[ErrorHead] = []
     error = np.empty(len(inputs))
     for k in range(N_HEADS):
         seen = fold != k
-        head = _trained_head(inputs[seen], residual[seen], says[seen], seed + k)
+        head = _trained_head(inputs[seen], residual[seen], seed + k)
         with torch.no_grad():
             error[~seen] = head(torch.as_tensor(inputs[~seen])).exp().numpy()
         heads.append(head)
     return heads, error
 
 
-def _trained_head(
-    inputs: np.ndarray, residual: np.ndarray, says: np.ndarray, seed: int, epochs: int = 30
-) -> ErrorHead:
+def _trained_head(inputs: np.ndarray, residual: np.ndarray, seed: int, epochs: int = 30) -> ErrorHead:
     """Laplace likelihood of the residuals."""
     torch.manual_seed(seed)
     head = ErrorHead(inputs.shape[1])
-    x, y, w = (torch.as_tensor(a, dtype=torch.float32) for a in (inputs, residual, says))
+    x, y = (torch.as_tensor(a, dtype=torch.float32) for a in (inputs, residual))
     optimiser = torch.optim.AdamW(head.parameters(), lr=2e-3, weight_decay=0.1)
     steps = epochs * max(1, len(x) // 512)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, steps)
     for _ in range(steps):
         drawn = torch.randint(len(x), (512,))
         log_error = head(x[drawn])
-        loss = (w[drawn] * (y[drawn] * torch.exp(-log_error) + log_error)).mean()
+        loss = (y[drawn] * torch.exp(-log_error) + log_error).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

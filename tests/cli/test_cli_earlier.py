@@ -11,14 +11,19 @@ import time
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "models"))
 from command_samples import SEITZ, json_line, poscar, random_cell
+from onnx_samples import linear
 
 import seitz as package
 from seitz.cli.earlier import EarlierResults, holds_results
 from seitz.io import open_sink
+from seitz.models.card import METADATA_KEY, ModelCard
 
 SUFFIXES = (".parquet", ".csv", ".npz", ".jsonl", ".csv.gz", ".csv.zst", ".jsonl.gz", ".jsonl.zst")
 
@@ -44,6 +49,42 @@ def test_results_of_every_format_and_name_are_skipped_and_counted(seitz, argon_f
     done = seitz("featurize", f"{argon_folder}/*", "-o", tmp_path / "new.csv", "--json")
     summary = json.loads(done.out)
     assert (summary["failures"], summary["earlier_results_skipped"]) == (1, 27)
+
+
+@pytest.fixture(params=[1, 3], ids=["one value", "three values"])
+def model(request, tmp_path):
+    """A model with one value, or several."""
+    path = tmp_path / "linear.onnx"
+    proto = linear(256, n_out=request.param)
+    card = ModelCard(name="linear", property="hardness", unit="GPa", descriptor="ks2022")
+    onnx.helper.set_model_props(proto, {METADATA_KEY: card.to_json()})
+    path.write_bytes(proto.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize("command", ["featurize", "predict"])
+def test_predictions_of_every_format_are_skipped_and_replaced(seitz, argon_folder, tmp_path, model, command):
+    for suffix in SUFFIXES:
+        done = seitz("predict", argon_folder, "-m", model, "-o", argon_folder / f"old{suffix}")
+        assert done.code == 1 and "14 structures, 1 failed" in done.out, done.err
+    results = [path for path in argon_folder.iterdir() if path.name.startswith("old")]
+    assert len(results) == 2 * len(SUFFIXES) and all(map(holds_results, map(str, results)))
+    options = ["-m", model] if command == "predict" else []
+    done = seitz(command, argon_folder, *options, "-o", argon_folder / "old.csv", "--json")
+    assert json.loads(done.out)["structures"] == 14, done.err
+
+
+def test_tables_that_only_look_like_predictions_are_no_results(tmp_path):
+    heads = [
+        "id,value,lower,upper,in_domain",
+        "id,value_1,lower,upper,in_domain,doubt",
+        "id,value,lower,upper,doubt",
+    ]
+    for k, head in enumerate(heads):
+        (tmp_path / f"{k}.csv").write_text(f"{head}\n")
+        row = dict.fromkeys(head.split(","), 1)
+        (tmp_path / f"{k}.jsonl").write_text(json.dumps(row | {"id": "a"}) + "\n")
+    assert not any(holds_results(str(path)) for path in tmp_path.iterdir())
 
 
 def test_a_folder_of_results_alone_is_an_error(seitz, good_folder, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,6 +14,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import seitz as package
+from seitz.cli.elements import element_map, numbers_by_element
 from seitz.cli.picture import Line, picture, ticks_between
 from structures import bcc, fcc
 
@@ -170,3 +172,18 @@ def test_the_demonstration_draws_its_predictions(seitz, tmp_path):
     done = seitz("demo", "--plot", tmp_path / "demo.svg")
     assert done.code == 0, done.err
     assert "MgAl2O4" in (tmp_path / "demo.svg").read_text()
+
+
+def test_the_card_shows_the_error_of_each_element(seitz):
+    shown = seitz("models", "card", "default").out
+    symbols, numbers = next(
+        (a.split(), b.split()) for a, b in pairwise(shown.splitlines()) if a.split()[:2] == ["K", "Ca"]
+    )
+    known = package.models.card("default").extra["error_by_element"]
+    assert numbers == [f"{1000 * known[symbol]:.0f}" for symbol in symbols]
+
+
+def test_what_a_card_says_of_elements_is_not_trusted():
+    assert numbers_by_element({"Fe": 1, "Xx": 2, "O": "3", "N": float("nan"), "H": [1]}) == {"Fe": 1.0}
+    assert numbers_by_element([1, 2]) == {}
+    assert "1000" in element_map({"Fe": 1.0}).plain

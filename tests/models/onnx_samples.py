@@ -41,6 +41,45 @@ def linear(
     )
 
 
+def dense(
+    layers: Sequence[tuple[np.ndarray, np.ndarray]],
+    activation: str,
+    *,
+    batch: int | str = 1,
+    dropout: Sequence[int] | None = None,
+) -> onnx.ModelProto:
+    """Layers (weights (n_out, n_in), biases) with activations between them.
+
+    With the shape of a second input: the rate of dropout if that is a number, or else what share of each is lost.
+    """
+    constants, nodes, source = [], [], "features"
+    for k, (weights, bias) in enumerate(layers):
+        constants += [numpy_helper.from_array(weights, f"w{k}"), numpy_helper.from_array(bias, f"b{k}")]
+        last = k == len(layers) - 1
+        found = "energy" if last else f"z{k}"
+        nodes.append(
+            helper.make_node("Gemm", [source, f"w{k}", f"b{k}"], [found], name=f"dense{k}", transB=1)
+        )
+        if last:
+            break
+        nodes.append(helper.make_node(activation, [found], [f"a{k}"], name=f"activation{k}"))
+        source = f"a{k}"
+        if dropout is not None:
+            nodes.append(
+                helper.make_node("Mul", [source, "kept"], [f"d{k}"])
+                if dropout
+                else helper.make_node("Dropout", [source, "dropout"], [f"d{k}"], name=f"dropout{k}")
+            )
+            source = f"d{k}"
+    inputs = [helper.make_tensor_value_info("features", TensorProto.FLOAT, [batch, layers[0][0].shape[1]])]
+    if dropout is not None:
+        inputs.append(helper.make_tensor_value_info("dropout", TensorProto.FLOAT, list(dropout)))
+        constants.append(numpy_helper.from_array(np.float32(1.0), "whole"))
+        nodes.insert(0, helper.make_node("Sub", ["whole", "dropout"], ["kept"]))
+    output = helper.make_tensor_value_info("energy", TensorProto.FLOAT, [batch, len(layers[-1][1])])
+    return model(nodes, inputs, [output], constants)
+
+
 def model(
     nodes: Sequence[onnx.NodeProto],
     inputs: Sequence[onnx.ValueInfoProto],

@@ -113,7 +113,7 @@ def test_the_default_model_has_other_forms(tmp_path, form):
 
 def test_bytes_cost_little_on_real_crystals(tmp_path, shared_records):
     records = [
-        r for _, r in zip(range(1000), shared_records("mp_formation_energy/data.jsonl.gz"), strict=False)
+        r for _, r in zip(range(2000), shared_records("mp_formation_energy/data.jsonl.gz"), strict=False)
     ]
     rows = seitz.featurize(records, descriptor="seitz").values
     done = models.export("default", tmp_path / "m.onnx", to="int8", rows=rows)

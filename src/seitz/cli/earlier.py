@@ -1,4 +1,4 @@
-"""Results of earlier runs among the inputs: tables of features, and their siblings, are no structures."""
+"""Results of earlier runs among the inputs: tables of features or predictions, with their siblings; no structures."""
 
 from __future__ import annotations
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .console import Debug, Json, console, print_json
 from .streams import plain
+
+if TYPE_CHECKING:
+    from seitz.models import Export
 
 
 class FormOption(StrEnum):
@@ -36,6 +40,12 @@ def export(
         ),
     ],
     to: Annotated[FormOption, typer.Option(help="Form to write.")] = FormOption.onnx,
+    members: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Only the first N of an ensemble, without intervals.", show_default="all"
+        ),
+    ] = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -43,17 +53,34 @@ def export(
 
     It is loaded again and compared on a thousand crystals before the file appears.
     """
-    from seitz.models import card
     from seitz.models import export as write
 
-    done = write(model, output, to=to.value)
+    done = write(model, output, to=to.value, members=members)
     if as_json:
         found = asdict(done) | {"path": str(done.path)}
         print_json({k: None if isinstance(v, float) and math.isnan(v) else v for k, v in found.items()})
         return
-    unit = card(model).unit
-    drift = "not compared: this system cannot run it"
-    if not math.isnan(done.drift):
-        on = f"on {done.n_rows:,} crystals"
-        drift = f"drift {done.drift:.2g} {unit} on average, {done.largest_drift:.2g} at most, {on}"
-    console().print(f"{done.form} → {plain(done.path)}; {drift}", markup=False, soft_wrap=True)
+    out = console()
+    out.print(f"{done.form} → {plain(done.path)}", markup=False, soft_wrap=True)
+    for line in _figures(done):
+        out.print(f"  {line}", markup=False, soft_wrap=True)
+
+
+def _figures(done: Export) -> Iterator[str]:
+    """What the form costs, in lines."""
+    if done.remark:
+        yield f"compared: {done.remark}"
+    share = (
+        f", {done.drift / done.error:.1%} of the error of the model" if done.drift and done.error > 0 else ""
+    )
+    yield (
+        f"drift {_amount(done.drift, done.unit)} on average{share}; {_amount(done.largest_drift, done.unit)} at most, "
+        f"on {done.n_rows:,} crystals"
+    )
+    if done.difference:
+        yield f"these members differ from all of them by {_amount(done.difference, done.unit)} on average"
+
+
+def _amount(value: float, unit: str) -> str:
+    """Two digits with the unit, energies in meV."""
+    return f"{1000 * value:.2g} m{unit}" if unit.startswith("eV") else f"{value:.2g} {unit}"

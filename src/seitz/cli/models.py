@@ -64,6 +64,12 @@ def card(model: Name, as_json: Json = False, debug: Debug = False) -> None:
     for head, text in _lines(found):
         out.print(f"[bold]{head:12s}[/] ", end="")
         out.print(text, markup=False, soft_wrap=True)
+    from .elements import element_map, numbers_by_element
+
+    by_element = numbers_by_element(found.extra.get("error_by_element"))
+    if by_element:
+        out.print("\n[bold]mean absolute error[/] of crystals with an element, in thousandths of the unit\n")
+        out.print(element_map(by_element), end="", soft_wrap=True)
 
 
 @models.command()
@@ -171,9 +177,13 @@ def _lines(found: ModelCard) -> list[tuple[str, str]]:
         lines.append(
             (
                 "figure",
-                f"{metric.name} {metric.value:.3g} {metric.unit}{spread}, {metric.on} (n = {metric.n:,})",
+                f"{metric.name} {metric.value:.3g}{_unit(metric.unit)}{spread}, {metric.on} (n = {metric.n:,})",
             )
         )
     lines += [("limit", text) for text in found.limits]
     lines.append(("cite", found.citation))
     return [(head, text) for head, text in lines if text]
+
+
+def _unit(unit: str) -> str:
+    return "" if unit == "1" else f" {unit}"

@@ -1,10 +1,11 @@
-"""Recognises results: tables of features, and the lists of failures and warnings beside them."""
+"""Recognises results: tables of features or predictions, and the lists of failures and warnings beside them."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -15,12 +16,13 @@ from seitz.table import FAILURE_COLUMNS, WARNING_COLUMNS
 RESULT_NAMES = (".parquet", ".npz", ".csv", ".csv.gz", ".csv.zst", ".jsonl", ".jsonl.gz", ".jsonl.zst")
 
 _SIBLINGS = {".failures.": tuple(FAILURE_COLUMNS), ".warnings.": tuple(WARNING_COLUMNS)}
+_PREDICTIONS = re.compile(r"id,(value|value_0(,value_\d+)+),lower,upper,in_domain,doubt")
 _HEAD_BYTES = 65536
 _SHOWN_NAMES = 3  # feature names in a row that leave no doubt
 
 
 def holds_results(path: str) -> bool:
-    """Whether a file is a table of features, or the list of failures or warnings beside one."""
+    """Whether a file is a table of features or predictions, or the list of failures or warnings beside one."""
     name = os.path.basename(path).lower()  # noqa: PTH119  # unlike Path, it takes any name
     suffix = next((known for known in RESULT_NAMES if name.endswith(known)), None)
     if suffix is None or not os.path.isfile(path):  # noqa: PTH113  # opening a pipe would wait for its writer
@@ -38,7 +40,7 @@ def _in_parquet(path: str, columns: tuple[str, ...]) -> bool:
     import pyarrow.parquet as pq
 
     schema = pq.read_schema(path)
-    if columns and tuple(schema.names) == columns:
+    if (columns and tuple(schema.names) == columns) or _are_of_predictions(schema.names):
         return True
     # Structures that somebody put beside the features would be columns of another type.
     numbers = all(field.name == "id" or pa.types.is_float64(field.type) for field in schema)
@@ -49,7 +51,7 @@ def _in_npz(path: str, columns: tuple[str, ...]) -> bool:
     import numpy as np
 
     with np.load(path, allow_pickle=False) as archive:
-        if columns and set(archive.files) == set(columns):
+        if (columns and set(archive.files) == set(columns)) or _are_of_predictions(archive.files):
             return True
         if set(archive.files) != {"ids", "names", "values", "metadata"}:
             return False
@@ -59,7 +61,9 @@ def _in_npz(path: str, columns: tuple[str, ...]) -> bool:
 
 def _in_csv(path: str, columns: tuple[str, ...]) -> bool:
     header = _first_line(path).rstrip(b"\r\n")
-    if columns and header == ",".join(columns).encode():
+    if (columns and header == ",".join(columns).encode()) or _are_of_predictions(
+        [header.decode(errors="replace")]
+    ):
         return True
     return any(
         header.startswith(",".join(["id", *known.names[:_SHOWN_NAMES]]).encode() + b",")
@@ -71,10 +75,16 @@ def _in_jsonl(path: str, columns: tuple[str, ...]) -> bool:
     line = _first_line(path)
     if columns and _object_with(columns).fullmatch(line.rstrip()):
         return True
+    if line.startswith(b'{"id": ') and _are_of_predictions(json.loads(line)):
+        return True
     return any(
         _object_with(("id", *known.names[:_SHOWN_NAMES]), more=True).match(line)
         for known in descriptors().values()
     )
+
+
+def _are_of_predictions(names: Iterable[str]) -> bool:
+    return _PREDICTIONS.fullmatch(",".join(names)) is not None
 
 
 def _first_line(path: str) -> bytes:

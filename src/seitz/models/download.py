@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seitz._optional import load_optional
+from seitz._web import ASK_AGAIN, LONGEST_WAIT, asked_wait
 from seitz.errors import DownloadError, ModelError
 from seitz.io.files import replacing
 
@@ -21,8 +22,7 @@ from .registry import user_folder
 _CHUNK = 1 << 20
 _TIMEOUT = (10.0, 60.0)  # s, to connect and between two pieces
 _ATTEMPTS = 5
-_LONGEST_WAIT = 120.0  # s
-_AGAIN = (408, 425, 429, 500, 502, 503, 504)
+_USUAL_WAIT = 2.0  # s
 _DIGESTS = "digests.json"
 
 #: Called as ``progress(bytes_done, bytes_in_all or None)``.
@@ -134,7 +134,7 @@ class Resuming:
             except requests.RequestException as error:
                 raise DownloadError(f"{url}: {error}") from None
             if attempt < _ATTEMPTS - 1:
-                time.sleep(min(wait, _LONGEST_WAIT))
+                time.sleep(min(wait, LONGEST_WAIT))
         raise DownloadError(
             f"{url}: gave up after {_ATTEMPTS} attempts; what has come is kept for the next one"
         )
@@ -147,8 +147,9 @@ class Resuming:
             if answer.status_code == 416:  # what is there is all, or of another file
                 part.unlink()
                 return 0.0
-            if answer.status_code in _AGAIN:
-                return _asked_wait(answer.headers.get("Retry-After"))
+            if answer.status_code in ASK_AGAIN:
+                wait = asked_wait(answer.headers.get("Retry-After"))
+                return _USUAL_WAIT if wait is None else wait
             if answer.status_code >= 400:
                 raise DownloadError(f"{url}: refused with status {answer.status_code} ({answer.reason})")
             if start and answer.status_code != 206:
@@ -173,10 +174,6 @@ class Resuming:
             except (HTTPError, OSError):
                 return -1
         return done
-
-
-def _asked_wait(text: str | None) -> float:
-    return float(text) if text and text.isdigit() else 2.0
 
 
 def _is_there(part: Path) -> bool:

@@ -2,38 +2,46 @@
 
 from __future__ import annotations
 
+import math
 import os
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Literal, get_args
+from uuid import uuid4
 
 import numpy as np
 
-from seitz._optional import load_optional
 from seitz._typing import FloatArray
-from seitz.errors import ExportError, OptionError
+from seitz.errors import ExportError, OptionError, SeitzError
 from seitz.io.files import replacing
 
+from . import onnx_forms, torch_forms
 from .audit import audit_bytes
+from .card import ModelCard
+from .making import Job, Made, Maker
+from .members import first_members
 from .predictions import ModelLike, as_model
 from .runtime import OnnxModel
-
-if TYPE_CHECKING:
-    from onnx import ModelProto
+from .samples import given_rows, own_rows
 
 #: Forms a model can be written in.
 Form = Literal["onnx", "fp16", "int8", "torch", "torchscript", "coreml"]
-_SUFFIX: Mapping[str, str] = {
+
+_MAKERS: Mapping[Form, Maker] = {
+    "onnx": onnx_forms.simple, "fp16": onnx_forms.half, "int8": onnx_forms.in_bytes, "torch": torch_forms.exported,
+    "torchscript": torch_forms.script, "coreml": torch_forms.core_ml,
+}  # fmt: skip
+_SUFFIX: Mapping[Form, str] = {
     "onnx": ".onnx", "fp16": ".fp16.onnx", "int8": ".int8.onnx", "torch": ".pt2", "torchscript": ".pt",
     "coreml": ".mlpackage",
 }  # fmt: skip
+_ROUNDED = ("fp16", "int8")
 _EXACT = 1e-5  # of max(1, |value|), for forms in single precision
+_SHARE = 0.05  # of the model's mean absolute error, for the others
 _BATCHES = (1, 7, 4096)
-_LARGE = 100  # inputs and outputs of a product that is worth bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +53,18 @@ class Export:
     path, form
         The file, and what it is.
     drift, largest_drift
-        Mean and largest absolute difference of its values to the model's, in the unit of the card; NaN where this
-        system cannot run it.
+        Mean and largest absolute difference of its values to the model's (to those of the same members, if only some
+        were exported), in ``unit``.
     n_rows
-        Rows that were compared.
+        Rows that were compared; none of them was used to calibrate.
+    unit
+        Of the differences: that of the card.
+    error
+        Mean absolute error of the model by its card; NaN if the card says none.
+    difference
+        Mean absolute difference of the exported members to the whole ensemble, before any rounding; 0 for all of them.
+    remark
+        What was compared, if this system cannot run the form itself.
     """
 
     path: Path
@@ -56,10 +72,19 @@ class Export:
     drift: float
     largest_drift: float
     n_rows: int
+    unit: str
+    error: float
+    difference: float = 0.0
+    remark: str = ""
 
 
 def export(
-    model: ModelLike, path: str | os.PathLike[str], *, to: Form = "onnx", rows: FloatArray | None = None
+    model: ModelLike,
+    path: str | os.PathLike[str],
+    *,
+    to: Form = "onnx",
+    members: int | None = None,
+    rows: FloatArray | None = None,
 ) -> Export:
     """Write a model in another form; the loaded one stays as it is.
 
@@ -71,16 +96,18 @@ def export(
         The file, or a folder, in which it is named after the model.
     to
         ``"onnx"``: simplified, for any number of rows. ``"fp16"`` and ``"int8"``: the same with weights in half
-        precision, or weights and activations in bytes, calibrated on ``rows``. ``"torch"``: ``torch.export``.
-        ``"torchscript"``. ``"coreml"``.
+        precision, or weights and activations in bytes. ``"torch"``: ``torch.export``. ``"torchscript"``. ``"coreml"``.
+    members
+        Only the mean of the first so many members of an ensemble, without intervals: faster, and less sure.
     rows
-        (n, n_features) feature vectors to calibrate with and to compare on; by default those of the prototypes and of
-        their strained and substituted variants.
+        (n, n_features) feature vectors to compare on; for ``"int8"``, every other one is used to calibrate instead. By
+        default those of prototypes with other elements, strained; where the model knows its domain, of the nearest.
 
     Raises
     ------
     ExportError
-        The form cannot be made of this model, or differs from it.
+        The form cannot be made of this model, or differs from it: in single precision by more than 1e-5, or else by
+        more than 5 % of the mean absolute error that the card names.
     MissingExtraError
         torch or coremltools is not installed.
     WriteError
@@ -91,308 +118,112 @@ def export(
     found = as_model(model)
     if not isinstance(found, OnnxModel):
         raise ExportError(f"{found.card.name} is a {type(found.predictor).__name__}, not an ONNX model")
-    target = _target(path, found, to)
-    sample: FloatArray = np.asarray(_sample(found) if rows is None else rows, dtype=np.float32)
+    chosen = found if members is None else first_members(found, members)
+    sample = own_rows(found) if rows is None else given_rows(found, rows, calibrated=to == "int8")
+    target = _target(path, chosen.card.name, to)
+    chosen, difference = _against_all(chosen, found, sample.comparison)
     with TemporaryDirectory(prefix="seitz-") as folder:
-        made = _MAKERS[to](found, sample, Path(folder))
-        drift, largest = _compared(found, made, sample, to)
-        if to in ("onnx", "torch", "torchscript") and not largest <= _EXACT * max(
-            1.0, np.abs(found.predict(sample)).max()
-        ):
-            raise ExportError(
-                f"{to} differs from {found.card.name} by {largest:g} {found.card.unit}: not written"
-            )
+        error = _error(found.card)
+        job = Job(chosen, sample.calibration, Path(folder), math.inf if math.isnan(error) else _SHARE * error)
+        made = _made(job, to)
+        drift, largest = _compared(chosen, made, sample.comparison, to)
+        done = Export(
+            target, to, drift, largest, len(sample.comparison), found.card.unit, error, difference,
+            made.remark,
+        )  # fmt: skip
+        _check(done, chosen.card.name, np.abs(chosen.predict(sample.comparison)).max())
+        if made.stamp is not None:
+            made.stamp(_stamped(chosen.card, done))
         _placed(made.path, target)
-    return Export(target, to, drift, largest, len(sample))
+    return done
 
 
-# --- forms -------------------------------------------------------------------------------------------------------
+# --- before --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A form in a temporary place, and how it is run here; None where it cannot be."""
-
-    path: Path
-    run: Callable[[FloatArray], Any] | None
-
-
-def _simplified(model: OnnxModel) -> ModelProto:
-    """The graph after constants are folded and what does nothing is gone, with any number of rows."""
-    import onnx
-
-    runtime = load_optional("onnxruntime", "onnxruntime")
-    proto = onnx.load_from_string(_with_free_batch(model.content))
-    with TemporaryDirectory(prefix="seitz-") as folder:
-        options = runtime.SessionOptions()
-        options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-        options.optimized_model_filepath = str(Path(folder) / "simple.onnx")
-        options.log_severity_level = 4
-        options.add_session_config_entry(
-            "session.disable_quant_qdq", "1"
-        )  # folds weights that are stored as bytes
-        runtime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        simple = onnx.load(options.optimized_model_filepath)
-    del simple.metadata_props[:]
-    simple.metadata_props.extend(proto.metadata_props)
-    used = {node.domain for node in simple.graph.node}
-    own = [entry for entry in simple.opset_import if entry.domain in used]  # onnxruntime lists all it knows
-    del simple.opset_import[:]
-    simple.opset_import.extend(own)
-    return simple
-
-
-def _with_free_batch(content: bytes) -> bytes:
-    """The model for any number of rows, where it was written for one or some."""
-    import onnx
-
-    proto = onnx.load_from_string(content)
-    for port in (*proto.graph.input, *proto.graph.output):
-        axes = port.type.tensor_type.shape.dim
-        if len(axes) == 2 or (len(axes) == 1 and port in proto.graph.output):
-            axes[0].ClearField("dim_value")
-            axes[0].dim_param = "batch"
-    del proto.graph.value_info[:]
-    free: bytes = proto.SerializeToString()
-    return free
-
-
-def _onnx(model: OnnxModel, rows: FloatArray, folder: Path) -> _Made:
-    return _written_onnx(_simplified(model), model, folder)
-
-
-def _written_onnx(proto: ModelProto, model: OnnxModel, folder: Path, **extra: str) -> _Made:
-    path = folder / "model.onnx"
-    for key, value in extra.items():
-        proto.metadata_props.add(key=f"seitz.{key}", value=value)
-    path.write_bytes(proto.SerializeToString(deterministic=True))
-    own = OnnxModel(audit_bytes(path.read_bytes()), model.card)
-    return _Made(path, own.predict)
-
-
-def _fp16(model: OnnxModel, rows: FloatArray, folder: Path) -> _Made:
-    load_optional("onnxruntime", "onnxruntime")
-    from onnxruntime.transformers.float16 import convert_float_to_float16
-
-    blocked = [
-        "TopK",
-        "LayerNormalization",
-        "ReduceSum",
-        "ReduceMean",
-        "Sqrt",
-        "Log",
-    ]  # sums need their digits
-    half = convert_float_to_float16(_simplified(model), keep_io_types=True, op_block_list=blocked)
-    return _written_onnx(_sorted(half), model, folder, precision="fp16")
-
-
-def _int8(model: OnnxModel, rows: FloatArray, folder: Path) -> _Made:
-    load_optional("onnxruntime", "onnxruntime")
-    import onnx
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-
-    name = model.inputs[0].name
-
-    class Rows(CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self.parts = iter(np.array_split(rows, max(1, len(rows) // 256)))
-
-        def get_next(self) -> dict[str, FloatArray] | None:
-            part = next(self.parts, None)
-            return None if part is None else {name: part}
-
-    source, target = folder / "simple.onnx", folder / "int8.onnx"
-    simple = _simplified(model)
-    onnx.save(simple, source)
-    with _quiet():
-        quantize_static(
-            source, target, Rows(), quant_format=QuantFormat.QDQ, per_channel=True,
-            op_types_to_quantize=["MatMul", "Gemm"], nodes_to_exclude=_delicate(simple),
-            weight_type=QuantType.QInt8, activation_type=QuantType.QUInt8,
-        )  # fmt: skip
-    return _written_onnx(onnx.load(target), model, folder, precision="int8")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the advice that the quantiser logs to the root."""
-    import logging
-
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
-
-
-def _delicate(proto: ModelProto) -> list[str]:
-    """Products that stay as they are: those that see the features themselves, and small ones such as heads.
-
-    They are a small part of the work, and most of what rounding to bytes would cost. Where there are no others, all
-    are rounded.
-    """
-    shapes = {tensor.name: tuple(tensor.dims) for tensor in proto.graph.initializer}
-    behind: set[str] = set()  # tensors that rest on a product
-    delicate: list[str] = []
-    others: list[str] = []
-    for node in proto.graph.node:
-        rests = any(name in behind for name in node.input)
-        if node.op_type in ("MatMul", "Gemm"):
-            shape = next((shapes[name] for name in node.input if len(shapes.get(name, ())) == 2), (0, 0))
-            (others if rests and min(shape) >= _LARGE else delicate).append(node.name)
-            rests = True
-        if rests:
-            behind |= set(node.output)
-    return delicate if others else []
-
-
-def _sorted(proto: ModelProto) -> ModelProto:
-    """The same with every operation behind those it needs: converters leave some out of order."""
-    graph = proto.graph
-    known = {port.name for port in graph.input} | {tensor.name for tensor in graph.initializer} | {""}
-    left, ordered = list(graph.node), []
-    while left:
-        ready = [node for node in left if all(name in known for name in node.input)]
-        if not ready:
-            raise ExportError("the graph has a circle")
-        ordered += ready
-        known |= {name for node in ready for name in node.output}
-        done = {id(node) for node in ready}
-        left = [node for node in left if id(node) not in done]
-    copies = [type(node).FromString(node.SerializeToString()) for node in ordered]
-    del graph.node[:]
-    graph.node.extend(copies)
-    return proto
-
-
-def _torch(model: OnnxModel, rows: FloatArray, folder: Path) -> _Made:
-    torch = load_optional("torch", "'seitz[tune]'")
-    from .torch_graph import as_module
-
-    module = as_module(audit_bytes(_with_free_batch(model.content)))
-    batch = {0: torch.export.Dim("batch", min=1)}
-    program = torch.export.export(module, (torch.as_tensor(rows[:7]),), dynamic_shapes=(batch,))
-    path = folder / "model.pt2"
-    torch.export.save(program, path, extra_files={"seitz.card": model.card.to_json()})
-    loaded = torch.export.load(path).module()
-    return _Made(path, _value_of(loaded))
-
-
-def _torchscript(model: OnnxModel, rows: FloatArray, folder: Path) -> _Made:
-    torch = load_optional("torch", "'seitz[tune]'")
-    from .torch_graph import as_module
-
-    module = as_module(audit_bytes(_with_free_batch(model.content)))
-    path = folder / "model.pt"
-    with _old_ways():
-        traced = torch.jit.trace(module, torch.as_tensor(rows[:7]), check_trace=False)
-        torch.jit.save(traced, path, _extra_files={"seitz.card": model.card.to_json()})
-        return _Made(path, _value_of(torch.jit.load(path)))
-
-
-@contextmanager
-def _old_ways() -> Iterator[None]:
-    """TorchScript is deprecated, and what some programs still load."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _value_of(module: Any) -> Callable[[FloatArray], Any]:
-    def run(rows: FloatArray) -> Any:
-        import torch
-
-        with torch.no_grad():
-            found = module(torch.as_tensor(rows))
-        first = found[0] if isinstance(found, tuple | list) else found
-        return first.numpy().astype(np.float64).reshape(len(rows), -1)
-
-    return run
-
-
-def _coreml(model: OnnxModel, rows: FloatArray, folder: Path) -> _Made:
-    tools = load_optional("coremltools", "coremltools")
-    torch = load_optional("torch", "'seitz[tune]'")
-    from .torch_graph import as_module
-
-    module = as_module(audit_bytes(_with_free_batch(model.content)))
-    with _old_ways():
-        traced = torch.jit.trace(module, torch.as_tensor(rows[:4]), check_trace=False)
-    shape = tools.Shape((tools.RangeDim(1, 4096, default=1), rows.shape[1]))
-    try:
-        converted = tools.convert(
-            traced, inputs=[tools.TensorType(name="features", shape=shape)], convert_to="mlprogram",
-            compute_precision=tools.precision.FLOAT32,
-        )  # fmt: skip
-    except (NotImplementedError, RuntimeError, ValueError) as error:
-        raise ExportError(f"coremltools does not convert {model.card.name}: {error}") from None
-    converted.user_defined_metadata["seitz.card"] = model.card.to_json()
-    path = folder / "model.mlpackage"
-    converted.save(str(path))
-    return _Made(path, None)
-
-
-_MAKERS: Mapping[Form, Callable[[OnnxModel, FloatArray, Path], _Made]] = {
-    "onnx": _onnx, "fp16": _fp16, "int8": _int8, "torch": _torch, "torchscript": _torchscript, "coreml": _coreml,
-}  # fmt: skip
-
-
-# --- before and after ----------------------------------------------------------------------------------------------
-
-
-def _target(path: str | os.PathLike[str], model: OnnxModel, to: Form) -> Path:
+def _target(path: str | os.PathLike[str], name: str, to: Form) -> Path:
     target = Path(path)
-    return target / f"{model.card.name}{_SUFFIX[to]}" if target.is_dir() and to != "coreml" else target
+    if to == "coreml" and target.exists() and target.suffix == _SUFFIX[to]:
+        raise ExportError(f"{target} is there already: choose another name")
+    return target / f"{name}{_SUFFIX[to]}" if target.is_dir() else target
 
 
-def _sample(model: OnnxModel) -> FloatArray:
-    """Feature vectors of real kinds: all prototypes, strained and with other elements on them."""
-    from seitz.descriptors import descriptor
-    from seitz.featurize import featurize
-
-    chosen = descriptor(model.card.descriptor, model.card.walk or None)  # type: ignore[arg-type]
-    return featurize(list(_variants(model.card.elements)), descriptor=chosen).values
-
-
-def _variants(elements: tuple[str, ...], n: int = 1000) -> Iterator[Any]:
-    from seitz.elements import SYMBOLS
-    from seitz.prototypes import prototypes
-
-    generator = np.random.default_rng(0)
-    allowed = np.array([SYMBOLS.index(symbol) for symbol in elements] or range(1, 84))
-    cells = [known.cell for known in prototypes().values()]
-    for k in range(n):
-        cell = cells[k % len(cells)]
-        drawn = generator.choice(allowed, size=int(cell.atomic_numbers.max()) + 1)
-        strain = np.eye(3) * generator.uniform(0.9, 1.15) + generator.normal(0.0, 0.01, (3, 3))
-        yield cell.replace(atomic_numbers=drawn[cell.atomic_numbers], lattice=cell.lattice @ strain)
+def _against_all(chosen: OnnxModel, whole: OnnxModel, rows: FloatArray) -> tuple[OnnxModel, float]:
+    """The members, with how far from the whole ensemble they are on their card."""
+    if chosen is whole:
+        return chosen, 0.0
+    apart = np.abs(chosen.predict(rows) - whole.predict(rows))
+    figures = {"difference": float(apart.mean()), "largest_difference": float(apart.max()), "rows": len(rows)}
+    members = {**chosen.card.extra["members"], **figures}
+    card = replace(chosen.card, extra={**chosen.card.extra, "members": members})
+    return OnnxModel(audit_bytes(chosen.content), card), float(apart.mean())
 
 
-def _compared(model: OnnxModel, made: _Made, rows: FloatArray, to: Form) -> tuple[float, float]:
-    """Mean and largest difference, over batches of several sizes."""
-    if made.run is None:
-        return float("nan"), float("nan")
+def _made(job: Job, to: Form) -> Made:
+    try:
+        return _MAKERS[to](job)
+    except SeitzError:
+        raise
+    except Exception as error:  # converters raise whatever a step of theirs happens to
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ExportError(f"{to} cannot be made of {job.model.card.name}: {reason[:300]}") from error
+
+
+# --- after ---------------------------------------------------------------------------------------------------------
+
+
+def _compared(model: OnnxModel, made: Made, rows: FloatArray, to: Form) -> tuple[float, float]:
+    """Mean and largest difference on all rows, the largest also over batches of other sizes."""
     wanted = model.predict(rows).reshape(len(rows), -1)
-    differences = []
-    for size in _BATCHES:
-        part = np.resize(rows, (size, rows.shape[1])) if size > len(rows) else rows[:size]
-        found = np.asarray(made.run(part)).reshape(len(part), -1)
-        differences.append(np.abs(found - np.resize(wanted, (size, wanted.shape[1]))[: len(part)]))
-    whole = np.asarray(made.run(rows)).reshape(len(rows), -1)
-    largest = max(float(d.max()) for d in (*differences, np.abs(whole - wanted)))
-    if not np.isfinite(largest):
-        raise ExportError(f"{to} gives values that are no numbers")
-    return float(np.abs(whole - wanted).mean()), largest
+
+    def apart(size: int) -> FloatArray:
+        found = np.asarray(made.run(np.resize(rows, (size, rows.shape[1]))), dtype=np.float64)
+        return np.abs(found.reshape(size, -1) - np.resize(wanted, (size, wanted.shape[1])))
+
+    whole = apart(len(rows))
+    largest = max(float(whole.max()), *(float(apart(size).max()) for size in _BATCHES))
+    if not math.isfinite(largest):
+        raise ExportError(f"{to} gives values that are no numbers: not written")
+    return float(whole.mean()), largest
+
+
+def _error(card: ModelCard) -> float:
+    stated = (m.value for m in card.metrics if m.name == "mean absolute error" and m.unit == card.unit)
+    return next(stated, math.nan)
+
+
+def _check(done: Export, name: str, largest_value: float) -> None:
+    """Refuse what differs by more than its form may."""
+    unit = done.unit
+    if done.form in _ROUNDED:
+        if done.drift > _SHARE * done.error:
+            raise ExportError(
+                f"{done.form} differs from {name} by {done.drift:.2g} {unit} on average, more than {_SHARE:.0%} of "
+                f"its mean absolute error ({done.error:.2g}): not written; calibrate with rows= that are more like "
+                "those it will see, or choose a form in single precision"
+            )
+        return
+    if not done.largest_drift <= _EXACT * max(1.0, largest_value):
+        raise ExportError(f"{done.form} differs from {name} by {done.largest_drift:g} {unit}: not written")
+
+
+def _stamped(card: ModelCard, done: Export) -> ModelCard:
+    """The card with what this form costs."""
+    figures = {
+        "to": done.form, "drift": done.drift, "largest_drift": done.largest_drift, "unit": done.unit,
+        "rows": done.n_rows,
+    }  # fmt: skip
+    return replace(card, extra={**card.extra, "form": figures})
 
 
 def _placed(made: Path, target: Path) -> None:
-    if made.is_dir():
-        import shutil
-
-        if target.exists():
-            raise ExportError(f"{target} is there already: choose another name")
-        shutil.copytree(made, target)
+    if not made.is_dir():
+        with replacing(target) as temporary:
+            Path(temporary).write_bytes(made.read_bytes())
         return
-    with replacing(target) as temporary:
-        Path(temporary).write_bytes(made.read_bytes())
+    temporary = target.with_name(f".{target.name}.{uuid4().hex}.part")
+    try:
+        shutil.copytree(made, temporary)
+        temporary.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,13 +1,13 @@
-"""An audited ONNX graph as a torch module: one table from operators to functions of tensors."""
+"""An audited ONNX graph as a torch module, to run or to train: one table from operators to functions of tensors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
 import torch
-from onnx import ModelProto, NodeProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -17,27 +17,109 @@ from .audit import Audited
 
 Operator = Callable[[list[Any], Mapping[str, Any]], Any]
 
+_TYPES = {
+    TensorProto.FLOAT: torch.float32, TensorProto.DOUBLE: torch.float64, TensorProto.FLOAT16: torch.float32,
+    TensorProto.INT64: torch.int64, TensorProto.INT32: torch.int32, TensorProto.BOOL: torch.bool,
+}  # fmt: skip  # single precision stands for half: what was stored in half is trained in single
+
 
 class GraphModule(nn.Module):  # type: ignore[misc]  # torch is not seen by the type checker
-    """Runs the nodes of a graph one after the other; constants of floats are buffers."""
+    """Runs the nodes of a graph one after the other.
 
-    def __init__(self, proto: ModelProto, n_outputs: int | None = None) -> None:
+    Parameters
+    ----------
+    proto
+        The model.
+    outputs
+        Names of the tensors that are wanted, also inner ones; or how many of its outputs, all by default.
+    trainable
+        Whether weights, biases and norms are parameters, those stored as bytes unfolded. Other constants, such as
+        those of a scaler and the statistics of a batch norm, are buffers in any case.
+    dropout
+        Rate of the graph's dropouts while the module trains; they do nothing otherwise.
+    """
+
+    def __init__(
+        self,
+        proto: ModelProto,
+        outputs: int | Sequence[str] | None = None,
+        *,
+        trainable: bool = False,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         graph = proto.graph
+        self.dropout = dropout
+        constants = {tensor.name: tensor for tensor in graph.initializer}
+        ports = [port for port in graph.input if port.name not in constants]
+        table = next((port for port in ports if len(port.type.tensor_type.shape.dim) == 2), ports[0])
+        self._batch = _fixed_batch(table)
+        self._input = table.name
+        self._others = [port.name for port in ports if port.name != self._input]
+        self._outputs = _wanted(graph, outputs)
+        self.kept = _needed(graph.node, self._outputs)
+        """The nodes that are run, in their order."""
+        learned = learned_constants(self.kept, set(constants)) if trainable else {}
+        used = {name for node in self.kept for name in node.input}
+        self.sources = [tensor for tensor in graph.initializer if not trainable or tensor.name in used]
+        """The constants, as the file has them."""
+        self.unfolded: dict[str, Tensor] = {}
+        """What weights that are stored as bytes were before training, by the names of their tensors."""
         self._whole: dict[str, Any] = {}
         self._places: dict[str, str] = {}
-        for k, tensor in enumerate(graph.initializer):
-            self._keep(k, tensor.name, torch.tensor(numpy_helper.to_array(tensor)))
-        constants = {tensor.name for tensor in graph.initializer}
-        self._input = next(port.name for port in graph.input if port.name not in constants)
-        self._others = [p.name for p in graph.input if p.name not in constants and p.name != self._input]
-        self._outputs = [port.name for port in graph.output][:n_outputs]
-        self._nodes = [_prepared(node) for node in _needed(graph.node, self._outputs)]
+        for k, tensor in enumerate(self.sources):
+            value = torch.tensor(numpy_helper.to_array(tensor))
+            value = value.to(torch.float32) if value.dtype == torch.float16 else value
+            self._keep(k, tensor.name, value, tensor.name in learned)
+        self._nodes = [_prepared(node, self) for node in self.kept]
+        if trainable:
+            self._unfold(learned)
 
-    def _keep(self, k: int, name: str, value: Tensor) -> None:
+    def _keep(self, k: int, name: str, value: Tensor, learned: bool) -> None:
         self._whole[name] = value.tolist() if value.dtype == torch.int64 else None
         self._places[name] = f"constant{k}"
-        self.register_buffer(f"constant{k}", value)
+        if learned:
+            self.register_parameter(f"constant{k}", nn.Parameter(value.to(torch.float32)))
+        else:
+            self.register_buffer(f"constant{k}", value)
+
+    def _unfold(self, learned: Collection[str]) -> None:
+        """Weights stored as bytes become parameters in place of the operations that unfold them."""
+        for k, node in enumerate(self.kept):
+            if node.op_type == "DequantizeLinear" and node.output[0] in learned:
+                operator, inputs, _, attributes = self._nodes[k]
+                given = [getattr(self, self._places[name]) if name else None for name in inputs]
+                value = operator(given, attributes | {"module": self})
+                self._places[node.output[0]] = f"unfolded{k}"
+                self.unfolded[node.output[0]] = value
+                self.register_parameter(f"unfolded{k}", nn.Parameter(value.clone()))
+        self._nodes = [step for step in self._nodes if step[2][0] not in self._places]
+
+    @property
+    def places(self) -> Mapping[str, str]:
+        """Names of parameters and buffers by the names of their tensors in the graph."""
+        return self._places
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """How many rows the graph was written for; None for any number."""
+        return self._batch
+
+    @property
+    def feature_port(self) -> str:
+        """Name of the input that takes the rows."""
+        name: str = self._input
+        return name
+
+    @property
+    def switches(self) -> list[str]:
+        """Names of the other inputs, such as a rate of dropout: they are zero."""
+        return self._others
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the tensors it gives."""
+        return self._outputs
 
     def forward(self, features: Tensor) -> Any:
         """The first output, or a tuple of all that are wanted."""
@@ -47,7 +129,7 @@ class GraphModule(nn.Module):  # type: ignore[misc]  # torch is not seen by the 
         for operator, inputs, outputs, attributes in self._nodes:
             given = [values[name] if name else None for name in inputs]
             whole = [self._whole.get(name) for name in inputs]
-            found = operator(given, {**attributes, "whole": whole})
+            found = operator(given, {**attributes, "whole": whole, "module": self})
             for name, value in zip(
                 outputs, found if isinstance(found, tuple | list) else (found,), strict=False
             ):
@@ -69,6 +151,75 @@ def as_module(audited: Audited, n_outputs: int = 1) -> GraphModule:
     return module
 
 
+def as_trainable(audited: Audited, outputs: Sequence[str] = (), *, dropout: float = 0.0) -> GraphModule:
+    """The torch module behind an audited model, with its weights, biases and norms as parameters.
+
+    Parameters
+    ----------
+    outputs
+        Names of inner or outer tensors to give; by default the value.
+
+    Raises
+    ------
+    ExportError
+        An operator that has no counterpart here; the message names it.
+    """
+    proto = ModelProto.FromString(audited.content)
+    module = GraphModule(proto, outputs or 1, trainable=True, dropout=dropout)
+    module.eval()
+    return module
+
+
+_PASSES = (
+    "Identity",
+    "Transpose",
+    "Cast",
+    "DequantizeLinear",
+)  # what may stand between a weight and its product
+
+
+def learned_constants(nodes: Sequence[NodeProto], constants: Collection[str]) -> dict[str, str]:
+    """Constants that training changes: weights, biases and norms, each with the product or norm that it belongs to.
+
+    A constant of ``DequantizeLinear`` is named by the operation's output, which takes its place.
+    """
+    source = {name: name for name in constants}
+    products: dict[str, str] = {}
+    learned: dict[str, str] = {}
+    for node in nodes:
+        kind, inputs = node.op_type, list(node.input)
+        if kind in _PASSES and inputs[0] in source:
+            unfolded = kind == "DequantizeLinear"
+            source[node.output[0]] = node.output[0] if unfolded else source[inputs[0]]
+            continue
+        if kind in ("MatMul", "Gemm"):
+            products[node.output[0]] = node.output[0]
+            chosen = inputs
+        elif kind in ("Add", "Sum"):
+            behind = [products[name] for name in inputs if name in products]
+            chosen = inputs if behind else []
+            products |= dict.fromkeys(node.output, behind[0]) if behind and len(behind) < len(inputs) else {}
+        elif kind in ("LayerNormalization", "BatchNormalization", "PRelu"):
+            chosen = inputs[1:3]
+        else:
+            chosen = []
+        learned |= {
+            source[name]: products.get(node.output[0], node.output[0]) for name in chosen if name in source
+        }
+    return learned
+
+
+def _fixed_batch(port: Any) -> int | None:
+    axes = port.type.tensor_type.shape.dim
+    return int(axes[0].dim_value) if axes and axes[0].HasField("dim_value") else None
+
+
+def _wanted(graph: Any, outputs: int | Sequence[str] | None) -> list[str]:
+    if outputs is None or isinstance(outputs, int):
+        return [port.name for port in graph.output][:outputs]
+    return list(outputs)
+
+
 def _needed(nodes: Any, outputs: list[str]) -> list[NodeProto]:
     """The nodes that the wanted outputs rest on, in their order."""
     wanted, kept = set(outputs), []
@@ -79,7 +230,7 @@ def _needed(nodes: Any, outputs: list[str]) -> list[NodeProto]:
     return kept[::-1]
 
 
-def _prepared(node: NodeProto) -> tuple[Operator, list[str], list[str], dict[str, Any]]:
+def _prepared(node: NodeProto, module: GraphModule) -> tuple[Operator, list[str], list[str], dict[str, Any]]:
     operator = OPERATORS.get(node.op_type)
     if operator is None:
         raise ExportError(
@@ -88,6 +239,8 @@ def _prepared(node: NodeProto) -> tuple[Operator, list[str], list[str], dict[str
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     if node.op_type == "Constant" and "value" in attributes:
         attributes["value"] = torch.tensor(numpy_helper.to_array(attributes["value"]))
+    if node.op_type == "Reshape" and node.input[0] not in module.places:
+        attributes["batch"] = module.fixed_batch
     return operator, list(node.input), list(node.output), attributes
 
 
@@ -152,7 +305,27 @@ def _clip(x: list[Any], a: Mapping[str, Any]) -> Tensor:
 
 
 def _reshape(x: list[Any], a: Mapping[str, Any]) -> Tensor:
-    return x[0].reshape([x[0].shape[k] if size == 0 else size for k, size in enumerate(a["whole"][1])])
+    sizes = [x[0].shape[k] if size == 0 else size for k, size in enumerate(a["whole"][1])]
+    if sizes and a.get("batch") == sizes[0]:  # written for so many rows, run on any number
+        sizes[0] = x[0].shape[0]
+    return x[0].reshape(sizes)
+
+
+def _dropout(x: list[Any], a: Mapping[str, Any]) -> Tensor:
+    module: GraphModule = a["module"]
+    return F.dropout(x[0], module.dropout, module.training)
+
+
+def _cast(x: list[Any], a: Mapping[str, Any]) -> Tensor:
+    return x[0].to(_TYPES[a["to"]])
+
+
+def _reduced(function: Callable[..., Tensor]) -> Operator:
+    def reduce_(x: list[Any], a: Mapping[str, Any]) -> Tensor:
+        axes = _axes(x, a) if len(x) > 1 or "axes" in a else list(range(x[0].ndim))
+        return function(x[0], dim=axes, keepdim=bool(a.get("keepdims", 1)))
+
+    return reduce_
 
 
 def _plain(function: Callable[..., Any]) -> Operator:
@@ -162,18 +335,24 @@ def _plain(function: Callable[..., Any]) -> Operator:
 OPERATORS: Mapping[str, Operator] = {
     "Gemm": _gemm, "DequantizeLinear": _dequantize, "LayerNormalization": _layer_norm, "Gelu": _gelu,
     "BatchNormalization": _batch_norm, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Split": _split, "Clip": _clip,
-    "Reshape": _reshape,
+    "Reshape": _reshape, "Dropout": _dropout, "Cast": _cast,
+    "ReduceMean": _reduced(torch.mean), "ReduceSum": _reduced(torch.sum), "ReduceMax": _reduced(torch.amax),
+    "ReduceMin": _reduced(torch.amin),
     "MatMul": _plain(torch.matmul), "Add": _plain(torch.add), "Sub": _plain(torch.sub), "Mul": _plain(torch.mul),
     "Div": _plain(torch.div), "Abs": _plain(torch.abs), "Log": _plain(torch.log), "Exp": _plain(torch.exp),
     "Sqrt": _plain(torch.sqrt), "Sign": _plain(torch.sign), "Neg": _plain(torch.neg), "Erf": _plain(torch.erf),
     "Greater": _plain(torch.gt), "Less": _plain(torch.lt), "Where": _plain(torch.where), "Pow": _plain(torch.pow),
     "Relu": _plain(torch.relu), "Sigmoid": _plain(torch.sigmoid), "Tanh": _plain(torch.tanh),
-    "Softplus": _plain(F.softplus), "Identity": lambda x, a: x[0], "Dropout": lambda x, a: x[0],
+    "Softplus": _plain(F.softplus), "Identity": lambda x, a: x[0],
+    "Softsign": _plain(F.softsign), "Mish": _plain(F.mish), "HardSwish": _plain(F.hardswish),
+    "Reciprocal": _plain(torch.reciprocal), "GreaterOrEqual": _plain(torch.ge), "LessOrEqual": _plain(torch.le),
+    "Celu": lambda x, a: F.celu(x[0], a.get("alpha", 1.0)),
+    "HardSigmoid": lambda x, a: torch.clamp(a.get("alpha", 0.2) * x[0] + a.get("beta", 0.5), 0.0, 1.0),
     "Max": lambda x, a: reduce(torch.maximum, x), "Min": lambda x, a: reduce(torch.minimum, x),
     "Sum": lambda x, a: reduce(torch.add, x), "Mean": lambda x, a: reduce(torch.add, x) / len(x),
     "Concat": lambda x, a: torch.cat(x, dim=a["axis"]),
     "Flatten": lambda x, a: torch.flatten(x[0], a.get("axis", 1)),
-    "Transpose": lambda x, a: x[0].permute(*a["perm"]),
+    "Transpose": lambda x, a: x[0].permute(*a.get("perm", range(x[0].ndim)[::-1])),
     "PRelu": lambda x, a: torch.where(x[0] > 0, x[0], x[0] * x[1]),
     "LeakyRelu": lambda x, a: F.leaky_relu(x[0], a.get("alpha", 0.01)),
     "Elu": lambda x, a: F.elu(x[0], a.get("alpha", 1.0)),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _LEVELS = np.linspace(0.05, 0.99, 48)
 _MOST_LABELS = 40
+_MANY = 20
 _MOST_DRAWN = 5000  # points; more are drawn by the graphics card
 #: Atomic numbers where a row of the periodic table begins, and how many columns it leaves empty after the second.
 _NOBLE = (0, 2, 10, 18, 36, 54, 86, 118)
@@ -163,6 +164,7 @@ def periodic_table(values: Mapping[str, float], *, label: str = "", unit: str = 
     if not shown:
         raise OptionError("periodic_table: no element has a number")
     go = plotly()
+    ends = _ends(list(shown.values()))
     grid = np.full((10, 18), np.nan)
     shapes, notes = [], []
     for z in range(1, MAX_Z + 1):
@@ -174,9 +176,9 @@ def periodic_table(values: Mapping[str, float], *, label: str = "", unit: str = 
             shapes.append(
                 {"type": "rect", **box, "line": {"width": 0}, "fillcolor": "#F0F0F0", "layer": "below"}
             )
-        notes.append(_cell(SYMBOLS[z], value, row, column, list(shown.values())))
+        notes.append(_cell(SYMBOLS[z], value, row, column, ends))
     heat = go.Heatmap(
-        z=grid, xgap=3, ygap=3, colorscale="Viridis", hoverinfo="skip",
+        z=grid, xgap=3, ygap=3, colorscale="Viridis", hoverinfo="skip", zmin=ends[0], zmax=ends[1],
         colorbar={"title": {"text": with_unit(label, unit), "side": "right"}},
     )  # fmt: skip
     hidden = {"visible": False}
@@ -196,9 +198,17 @@ def place(z: int) -> tuple[int, int]:
     return period, along if along < 2 and z != 2 else along + 18 - length
 
 
-def _cell(symbol: str, value: float, row: int, column: int, everyone: list[float]) -> dict[str, Any]:
+def _ends(values: list[float]) -> tuple[float, float]:
+    """Ends of the scale of colours: a single far element does not make all others look alike."""
+    if len(values) < _MANY:
+        return min(values), max(values)
+    low, high = np.quantile(values, [0.02, 0.96])
+    return float(low), float(high)
+
+
+def _cell(symbol: str, value: float, row: int, column: int, ends: tuple[float, float]) -> dict[str, Any]:
     """Symbol and number, dark on bright colours and bright on dark ones."""
-    low, high = min(everyone), max(everyone)
+    low, high = ends
     bright = math.isnan(value) or (value - low) > 0.6 * (high - low or 1.0)
     number = "" if math.isnan(value) else f"<br><span style='font-size:10px'>{value:.3g}</span>"
     colour = GREY if math.isnan(value) else INK if bright else "#FFFFFF"
