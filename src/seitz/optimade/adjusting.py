@@ -1,0 +1,130 @@
+"""From a filter to a tuned model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from seitz._typing import PathLike
+from seitz.errors import OptionError
+
+from .fetching import fetch
+from .provider import Provider, TargetLike
+from .table import OptimadeTable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from seitz.tune import Tuned
+
+
+def adjust(
+    provider: str | Provider,
+    filter: str,
+    target: TargetLike | None = None,
+    *,
+    model: Any = "default",
+    database: str | Sequence[str] | None = None,
+    mix: bool = False,
+    unit: str | None = None,
+    base_url: str | None = None,
+    limit: int | None = None,
+    cache: PathLike | None = None,
+    refresh: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+    **options: Any,
+) -> Tuned:
+    """Adjust a model to what a provider has for a filter.
+
+    The same as :func:`fetch`, and then :func:`adjust_to` with its table.
+
+    Parameters
+    ----------
+    provider, filter, target, database, mix, unit, base_url, limit, cache, refresh
+        As for :func:`fetch`.
+    model
+        Name, file or object of an ONNX model of a dense network.
+    progress
+        Called as ``progress(what, done, total)``.
+    **options
+        Further ones of ``seitz.tune.adjust``, such as ``test``, ``networks`` or ``random_state``.
+
+    Returns
+    -------
+    Tuned
+        A model, with filter, provider and publications among its references, and a report.
+
+    Raises
+    ------
+    OptimadeError
+        As for :func:`fetch`.
+    TuneError
+        As for ``seitz.tune.adjust``.
+    OptionError
+        The unit of the targets is not known, or is not that of the model.
+    """
+
+    def told(done: int, total: int | None) -> None:
+        if progress is not None:
+            progress("fetching", done, max(done, total or 0))
+
+    table = fetch(
+        provider, filter, target, database=database, mix=mix, unit=unit, base_url=base_url, limit=limit, cache=cache,
+        refresh=refresh, progress=told,
+    )  # fmt: skip
+    return adjust_to(table, model=model, progress=progress, **options)
+
+
+def adjust_to(table: OptimadeTable, *, model: Any = "default", **options: Any) -> Tuned:
+    """Adjust a model to a fetched table, as ``seitz.tune.adjust`` does.
+
+    Parameters
+    ----------
+    table
+        What :func:`fetch` or :func:`read` gave.
+    model, **options
+        As for ``seitz.tune.adjust``; ids and references are those of the table.
+
+    Raises
+    ------
+    OptionError
+        The unit of the targets is not known, or is not that of the model.
+    """
+    from seitz import tune
+    from seitz.models.predictions import as_model
+
+    found = as_model(model)
+    _check_unit(table, found.card.name, found.card.unit)
+    known = {"ids": _unique(table), "references": tuple(references(table))}
+    return tune.adjust(found, table.structures, table.targets, **(known | options))
+
+
+def references(table: OptimadeTable) -> Iterator[str]:
+    """Where the values of a table are from: one line for each database, then the publications, most used first."""
+    for source in table.provenance.sources:
+        facts = [f"{table.provenance.provider} {source.database} ({source.base_url})", str(table.target)]
+        facts += [source.functional] if source.functional else []
+        facts += [f"filter {table.provenance.filter}"] if table.provenance.filter else []
+        yield ", ".join((*facts, f"{source.n_received} records of {source.date}, sha256 {source.digest}"))
+    counts = Counter(reference for cited in table.references for reference in cited)
+    yield from (reference for reference, _ in counts.most_common())
+
+
+def _check_unit(table: OptimadeTable, model: str, unit: str) -> None:
+    if not table.target.path:
+        raise OptionError("the table has no targets: fetch it with one")
+    if not table.unit:
+        raise OptionError(f"the unit of {table.target} is not known: give it, as unit={unit!r}")
+    if table.unit != unit:
+        raise OptionError(
+            f"{model} predicts in {unit}, and {table.target} is in {table.unit}: seitz.tune.transfer is for that"
+        )
+
+
+def _unique(table: OptimadeTable) -> tuple[str, ...]:
+    """Ids of the provider, with the database where several are mixed."""
+    if len(table.provenance.sources) == 1:
+        return table.ids
+    pairs = zip(table.databases, table.ids, strict=True)
+    return tuple(f"{database}/{identifier}" for database, identifier in pairs)

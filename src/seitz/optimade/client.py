@@ -1,0 +1,168 @@
+"""Asking for pages: patient with what may pass, clear about what will not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic, sleep
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from seitz._optional import load_optional
+from seitz._web import ASK_AGAIN, LONGEST_WAIT, asked_wait
+from seitz.errors import OptimadeError
+
+from .pages import CutShortError, Page, error_words, parse_page
+from .query import same_place
+
+_log = logging.getLogger(__name__)
+
+_FIRST_WAIT = 1.0  # s, doubled each time
+_CONNECT = 20.0  # s
+_CHUNK = 1 << 16
+_LARGEST_PAGE = 256 * 2**20  # bytes
+
+
+class RefusalError(Exception):
+    """An answer that will not change: status and words of the provider."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+class _PassingError(Exception):
+    """Trouble that may pass, and how long it is asked to wait, in seconds."""
+
+    def __init__(self, reason: str, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+class Client:
+    """A connection to a provider; made by :func:`connected`."""
+
+    def __init__(self, session: Any, timeout: float, retries: int) -> None:
+        self._session, self._timeout, self._retries = session, timeout, retries
+        self._answered = False
+
+    def page(self, address: str) -> tuple[bytes, Page]:
+        """The bytes of a page, and what is in them; asked for again while the trouble is one that may pass.
+
+        Raises
+        ------
+        RefusalError
+            The provider does not want to answer this.
+        OptimadeError
+            What came is no page, or nothing comes at all.
+        """
+        for attempt in range(self._retries + 1):
+            try:
+                body = self._body_of(address)
+                return body, parse_page(body)
+            except _PassingError as trouble:
+                reason, asked = str(trouble), trouble.wait or 0.0
+            except CutShortError as trouble:
+                reason, asked = str(trouble), 0.0
+            if attempt < self._retries:
+                wait = min(LONGEST_WAIT, max(asked, _FIRST_WAIT * 2**attempt))
+                _log.info("%s: %s; asking again in %.0f s", address, reason, wait)
+                sleep(wait)
+        times = f"{self._retries + 1} attempts" if self._retries else "one attempt"
+        raise OptimadeError(f"gave up after {times}: {reason}; what has come is kept for the next run")
+
+    def _body_of(self, address: str) -> bytes:
+        import requests
+        from urllib3.exceptions import HTTPError
+
+        ends = monotonic() + self._timeout
+        limits = (min(_CONNECT, self._timeout), self._timeout)
+        try:
+            with self._session.get(address, stream=True, timeout=limits) as answer:
+                self._answered = True
+                _check_place(address, answer.url)
+                body = self._read(answer, ends)
+        except OptimadeError:  # an OSError, too
+            raise
+        except requests.exceptions.SSLError as error:
+            raise OptimadeError(f"no trusted connection: {_reason(error)}") from None
+        except requests.Timeout:
+            raise _PassingError(f"nothing came for {self._timeout:g} s") from None
+        except requests.ConnectionError as error:
+            if not self._answered and _is_nowhere(error):
+                _tell_nowhere(address)
+            raise _PassingError(f"the connection broke ({type(error).__name__})") from None
+        except requests.RequestException as error:
+            raise OptimadeError(str(error)) from None
+        except (HTTPError, OSError) as error:
+            slow = "timed out" in str(error).lower()
+            broke = "the connection broke before the page was complete"
+            raise _PassingError(f"nothing came for {self._timeout:g} s" if slow else broke) from None
+        if answer.status_code >= 400:
+            _tell_refusal(answer, body)
+        return body
+
+    def _read(self, answer: Any, ends: float) -> bytes:
+        """All bytes of an answer, if they come in time: also a server that sends one now and then is too slow."""
+        pieces, size = [], 0
+        while piece := answer.raw.read1(_CHUNK, decode_content=True):
+            pieces.append(piece)
+            size += len(piece)
+            if size > _LARGEST_PAGE:
+                raise OptimadeError(
+                    f"a page of more than {_LARGEST_PAGE // 2**20} MiB: choose a smaller page_limit"
+                )
+            if monotonic() > ends:
+                raise _PassingError(f"the page was not complete after {self._timeout:g} s")
+        return b"".join(pieces)
+
+
+@contextmanager
+def connected(*, timeout: float, retries: int) -> Iterator[Client]:
+    """A client, with proxies from the environment; ``timeout`` in seconds for a whole page."""
+    requests = load_optional("requests", "requests")
+    from seitz import __version__
+
+    with requests.Session() as session:
+        session.headers["User-Agent"] = f"seitz/{__version__}"
+        session.headers["Accept"] = "application/vnd.api+json, application/json"
+        yield Client(session, timeout, retries)
+
+
+def _check_place(asked: str, answered: str) -> None:
+    """Refuse an answer of another server than the one that was asked."""
+    place = urlsplit(answered)
+    if not same_place(urlsplit(asked), place):
+        raise OptimadeError(
+            f"the provider has moved to {place.scheme}://{place.netloc}{place.path}: give that as base_url"
+        )
+
+
+def _tell_refusal(answer: Any, body: bytes) -> NoReturn:
+    told = error_words(body)
+    words = f"status {answer.status_code}" + (f" ({answer.reason})" if answer.reason else "")
+    words = f"{words}: {told}" if told else words
+    if answer.status_code in ASK_AGAIN:
+        raise _PassingError(words, asked_wait(answer.headers.get("Retry-After")))
+    raise RefusalError(answer.status_code, words)
+
+
+def _is_nowhere(error: Any) -> bool:
+    """Whether nobody was reached at all: no such name, or nobody listening."""
+    from urllib3.exceptions import NewConnectionError
+
+    cause = getattr(error.args[0] if error.args else None, "reason", None)
+    return isinstance(cause, NewConnectionError)
+
+
+def _tell_nowhere(address: str) -> NoReturn:
+    place = urlsplit(address)
+    raise OptimadeError(
+        f"no connection to {place.scheme}://{place.netloc}: check the address, the network and the proxy"
+    )
+
+
+def _reason(error: Any) -> str:
+    cause = getattr(error.args[0] if error.args else None, "reason", error)
+    return str(cause)[:300]

@@ -1,0 +1,100 @@
+"""Pages that have come, kept in a folder, so that nothing is asked for twice."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import zlib
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from seitz._typing import PathLike
+from seitz.io.files import replacing, write_error
+
+from .query import Query
+
+_STATE = "query.json"
+_DAMAGED = (OSError, EOFError, ValueError, zlib.error)
+
+
+def cache_folder() -> Path:
+    """Where pages are kept: ``SEITZ_CACHE``, or the platform's folder for what can be had again."""
+    if given := os.environ.get("SEITZ_CACHE"):
+        return Path(given) / "optimade"
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
+    return Path(base) / "seitz" / "optimade"
+
+
+class PageStore:
+    """The pages of one query; each is complete or absent, and each was found through the one before it."""
+
+    def __init__(self, query: Query, cache: PathLike | None) -> None:
+        self._query = query
+        self.folder = Path(cache if cache is not None else cache_folder()) / query.key
+        self._state = self._read_state()
+        if not self._state:
+            self.drop_from(0)
+
+    @property
+    def date(self) -> str:
+        """Day (UTC) on which the first page came."""
+        return str(self._state["date"])
+
+    @property
+    def query(self) -> Query:
+        """The query as it was asked in the end."""
+        return self._query
+
+    def start(self, query: Query) -> None:
+        """Note what is asked, and on which day."""
+        self._query = query
+        self._state = {
+            "date": today(),
+            "base_url": query.base_url,
+            "filter": query.filter,
+            "fields": list(query.fields),
+            "page_limit": query.page_limit,
+            "sorted": query.is_sorted,
+        }
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise write_error(self.folder, error) from error
+        with replacing(self.folder / _STATE) as temporary:
+            temporary.write_text(json.dumps(self._state, indent=1), encoding="utf-8")
+
+    def read(self, number: int) -> bytes | None:
+        """The bytes of a page; None if it is not there, or damaged."""
+        try:
+            return gzip.decompress(self._path(number).read_bytes())
+        except _DAMAGED:
+            return None
+
+    def write(self, number: int, body: bytes) -> None:
+        """Keep a page."""
+        with replacing(self._path(number)) as temporary:
+            temporary.write_bytes(gzip.compress(body, 6, mtime=0))
+
+    def drop_from(self, number: int) -> None:
+        """Forget a page and all after it, which were found through it."""
+        for path in self.folder.glob("page-*.json.gz"):
+            if path.name >= self._path(number).name:
+                path.unlink(missing_ok=True)
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"page-{number:06}.json.gz"
+
+    def _read_state(self) -> dict[str, Any]:
+        with suppress(*_DAMAGED):
+            state = json.loads((self.folder / _STATE).read_text(encoding="utf-8"))
+            if isinstance(state, dict) and {"date", "sorted"} <= set(state):
+                self._query = self._query.asked(is_sorted=bool(state["sorted"]))
+                return state
+        return {}
+
+
+def today() -> str:
+    return datetime.now(UTC).date().isoformat()

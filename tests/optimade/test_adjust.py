@@ -1,0 +1,57 @@
+"""From a filter to a tuned model."""
+
+from __future__ import annotations
+
+import pytest
+from optimade_samples import DOI, FEW, N_FEW, NESTED
+
+import seitz
+from seitz.errors import OptionError
+from seitz.optimade import Database, Provider, Target, adjust, adjust_to, fetch
+
+ENERGY = Target(NESTED, "formation energy", "eV/atom", "PBE")
+
+
+@pytest.fixture
+def lab(server):
+    """A provider whose energies have a unit."""
+    return Provider("lab", (Database("lab", server.url, (ENERGY,)),))
+
+
+@pytest.fixture
+def one_thread():
+    """No fight for processors."""
+    torch = pytest.importorskip("torch", reason="torch is part of the extra 'tune'")
+    pytest.importorskip("sklearn", reason="scikit-learn is part of the extra 'tune'")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_three_lines_lead_from_a_filter_to_a_model(lab, clean, tmp_path, one_thread):
+    told = []
+    tuned = adjust(
+        lab, FEW, model="ks2022", networks=False, n_folds=2, progress=lambda *steps: told.append(steps)
+    )
+    tuned.save(tmp_path / "tuned.onnx")
+    assert told[0] == ("fetching", N_FEW, N_FEW) and len({what for what, _, _ in told}) > 1
+    assert set(tuned.report.ids) <= set(clean.ids) and tuned.report.n_given == len(clean)
+    origin, *publications = tuned.report.references
+    assert origin.startswith(
+        f"lab lab ({lab.databases[0].base_url}/v1), attributes/_seitz_stability/gga_gga+u/"
+    )
+    assert f"PBE, filter {FEW}, {N_FEW} records of 2026-01-01, sha256 " in origin
+    assert publications == [DOI]
+    assert len(seitz.predict(clean.structures[:3], model=str(tmp_path / "tuned.onnx"))) == 3
+
+
+def test_the_unit_must_be_that_of_the_model(server, clean):
+    with pytest.raises(OptionError, match=r"the unit of .* is not known: give it, as unit='eV/atom'"):
+        adjust_to(clean)
+    with pytest.raises(
+        OptionError, match=r"default predicts in eV/atom, and .* is in GPa: seitz\.tune\.transfer"
+    ):
+        adjust(server.url, "nsites=3", NESTED, unit="GPa")
+    with pytest.raises(OptionError, match="the table has no targets"):
+        adjust_to(fetch(server.url, "nsites=3", ()))
