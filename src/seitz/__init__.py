@@ -97,7 +97,7 @@ _ON_FIRST_USE = {
 def __getattr__(name: str) -> object:
     from importlib import import_module
 
-    if name in ("io", "models", "plots", "prototypes", "symmetry"):
+    if name in ("tune", "io", "models", "optimade", "plots", "prototypes", "symmetry"):
         return import_module(f".{name}", __name__)
     if name in _ON_FIRST_USE:
         return getattr(import_module(_ON_FIRST_USE[name], __name__), name)

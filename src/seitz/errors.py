@@ -79,8 +79,16 @@ class ExportError(ModelError):
     """A model that cannot be written in another form, or whose other form differs from it."""
 
 
+class TuneError(SeitzError, ValueError):
+    """Examples that cannot be learned from: wrong shapes, other features, or too few of them."""
+
+
 class DownloadError(SeitzError, OSError):
     """A model that could not be fetched: the message says why, and what is left to be done."""
+
+
+class OptimadeError(SeitzError, OSError):
+    """A provider that refuses a query, cannot be reached, or answers what is no page: the message gives its words."""
 
 
 class MissingExtraError(SeitzError, ImportError):

@@ -24,10 +24,12 @@ from .export import export
 from .featurize import featurize
 from .info import info
 from .models import models
+from .optimade import optimade
 from .predict import predict
 from .prototypes import prototypes
 from .random import random
 from .streams import ReaderGoneError, standard_streams
+from .tune import tune
 
 _INTERRUPTED = 130
 _READER_GONE = 141
@@ -50,6 +52,8 @@ app.command()(random)
 app.command()(dilute)
 app.command()(prototypes)
 app.add_typer(models)
+app.add_typer(tune)
+app.add_typer(optimade)
 app.command()(export)
 app.command()(demo)
 

@@ -1,0 +1,254 @@
+"""Tables of features with targets from files, arrays and structures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seitz._typing import FloatArray
+from seitz.descriptors import Descriptor, Walk
+from seitz.descriptors import descriptor as find_descriptor
+from seitz.elements import SYMBOLS
+from seitz.errors import ReadError, TuneError
+from seitz.table import FeatureTable
+
+_TABLES = (".parquet", ".csv", ".npz", ".jsonl", ".csv.gz", ".csv.zst", ".jsonl.gz", ".jsonl.zst")
+_VALUES = (".npy", ".txt", ".csv")
+
+
+class Found(NamedTuple):
+    """What was given, as a table."""
+
+    table: FeatureTable
+    targets: Any
+    """Values or a mapping, still to be checked."""
+    fractions: FloatArray | None
+    """(n, 112) atomic fractions, where known."""
+
+
+def as_table(given: Any, targets: Any, descriptor: str | Descriptor, walk: Walk | None) -> Found:
+    """Features and targets of whatever was given.
+
+    Raises
+    ------
+    TuneError
+        Features of another schema, a missing column, or shapes that do not fit.
+    ReadError
+        A file that cannot be read.
+    """
+    if isinstance(given, FeatureTable):
+        if descriptor:
+            _check_schema(given, find_descriptor(descriptor, walk))
+        return Found(given, _values_of(targets), _fractions(given))
+    if isinstance(given, str | os.PathLike) and _is_table(os.fspath(given)):
+        return _of_file(os.fspath(given), targets, descriptor, walk)
+    if not descriptor:
+        raise TuneError("descriptor='': say which features these are, e.g. descriptor='seitz'")
+    chosen = find_descriptor(descriptor, walk)
+    if isinstance(given, np.ndarray) and given.dtype.kind in "fiu":
+        table = _of_array(given, chosen)
+        return Found(table, _values_of(targets), _fractions(table))
+    return _of_structures(given, targets, chosen)
+
+
+def _is_table(path: str) -> bool:
+    return path.lower().endswith((*_TABLES, ".npy")) and Path(path).is_file()
+
+
+def _values_of(targets: Any) -> Any:
+    """Targets as they are, or those of a file of values."""
+    if targets is None:
+        raise TuneError("no targets: give an array, a mapping from ids to values, or the name of a column")
+    if not isinstance(targets, str | os.PathLike):
+        return targets
+    path = Path(targets)
+    if path.suffix.lower() not in _VALUES or not path.is_file():
+        raise TuneError(f"targets={os.fspath(targets)!r}: no such column, and no file of values")
+    try:
+        return np.load(path, allow_pickle=False) if path.suffix == ".npy" else np.loadtxt(path, delimiter=",")
+    except (OSError, ValueError) as error:
+        raise ReadError(f"{path}: no readable values: {error}") from None
+
+
+def _of_array(values: FloatArray, descriptor: Descriptor) -> FeatureTable:
+    if values.ndim != 2 or values.shape[1] != len(descriptor):
+        raise TuneError(
+            f"features of shape {values.shape}: {descriptor.name} has {len(descriptor)} columns, give "
+            f"(n, {len(descriptor)})"
+        )
+    ids = tuple(str(k) for k in range(len(values)))
+    return FeatureTable(np.ascontiguousarray(values, dtype=np.float64), descriptor, ids)
+
+
+def _of_file(path: str, targets: Any, descriptor: str | Descriptor, walk: Walk | None) -> Found:
+    if path.lower().endswith(".npy"):
+        values = np.load(path, allow_pickle=False)
+        return as_table(np.asarray(values), targets, descriptor, walk)
+    ids, columns, metadata, extra = _columns(path)
+    said, schema = metadata.get("seitz.descriptor", ""), metadata.get("seitz.schema", "")
+    if not descriptor and not said:
+        raise TuneError(f"{path} does not say which features it holds: descriptor='seitz', for example")
+    chosen = find_descriptor(descriptor or said, walk)
+    if schema and schema != chosen.digest:
+        raise TuneError(
+            f"{path} holds {said} of schema {schema}, not {chosen.name} of schema {chosen.digest}: featurize the "
+            "structures again"
+        )
+    missing = [name for name in chosen.names if name not in columns]
+    if missing:
+        raise TuneError(f"{path} lacks {len(missing)} of {len(chosen)} {chosen.name} columns: {missing[0]!r}")
+    features = np.column_stack([columns[name] for name in chosen.names]).astype(np.float64)
+    table = FeatureTable(features, chosen, tuple(ids))
+    if isinstance(targets, str) and (targets in columns or targets in extra):
+        return Found(table, columns.get(targets, extra.get(targets)), _fractions(table))
+    if isinstance(targets, str) and not Path(targets).is_file():
+        others = [name for name in (*columns, *extra) if name not in set(chosen.names)]
+        raise TuneError(f"{path} has no column {targets!r}; there is {', '.join(others[:20]) or 'no other'}")
+    return Found(table, _values_of(targets), _fractions(table))
+
+
+def _columns(path: str) -> tuple[list[str], Mapping[str, Any], dict[str, str], Mapping[str, Any]]:
+    """Ids, columns by name, metadata, and further arrays of a file."""
+    from seitz.io.tables import read_table
+
+    name = path.lower()
+    if name.endswith(".npz"):
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = dict(archive.items())
+        except (OSError, ValueError) as error:
+            raise ReadError(f"{path}: no readable table: {error}") from None
+        return _of_arrays(path, arrays)
+    if name.endswith(".parquet"):
+        return _of_parquet(path)
+    if ".csv" in name:
+        return _of_csv(path)
+    table = read_table(path)
+    return table.ids, dict(zip(table.names, table.values.T, strict=True)), table.metadata, {}
+
+
+def _of_arrays(
+    path: str, arrays: Mapping[str, Any]
+) -> tuple[list[str], Mapping[str, Any], dict[str, str], Mapping[str, Any]]:
+    """An NPZ file of seitz, maybe with arrays of targets added; or one of others, with ``features``."""
+    import json
+
+    values = arrays.get("values", arrays.get("features"))
+    if values is None or values.ndim != 2 or "names" not in arrays or len(arrays["names"]) != values.shape[1]:
+        raise TuneError(f"{path} needs arrays 'values' (n, n_features) and 'names' (n_features,)")
+    ids = [str(name) for name in arrays.get("ids", range(len(values)))]
+    columns = dict(zip((str(name) for name in arrays["names"]), values.T, strict=True))
+    metadata = json.loads(str(arrays["metadata"])) if "metadata" in arrays else {}
+    known = {"values", "features", "names", "ids", "metadata"}
+    extra = {name: array for name, array in arrays.items() if name not in known and len(array) == len(values)}
+    return ids, columns, metadata, extra
+
+
+def _of_parquet(path: str) -> tuple[list[str], Mapping[str, Any], dict[str, str], Mapping[str, Any]]:
+    """Numeric columns of a Parquet file; others, such as formulas, are left alone."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise ReadError(f"{path}: no readable table: {error}") from None
+    metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    columns = {
+        field.name: table.column(field.name).to_numpy().astype(np.float64)
+        for field in table.schema
+        if pa.types.is_floating(field.type) or pa.types.is_integer(field.type)
+    }
+    ids = table.column("id").to_pylist() if "id" in table.column_names else range(table.num_rows)
+    return [str(name) for name in ids], columns, metadata, {}
+
+
+def _of_csv(path: str) -> tuple[list[str], Mapping[str, Any], dict[str, str], Mapping[str, Any]]:
+    """Columns of a CSV file; text that is no number is NaN, so that its row is set aside and counted."""
+    import csv
+    import io
+
+    from seitz.io.streams import open_stream
+
+    try:
+        with open_stream(path) as stream:
+            text = stream.read().decode("utf-8-sig")
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+    except (OSError, ValueError, csv.Error) as error:
+        raise ReadError(f"{path}: no readable table: {error}") from None
+    header, body = (rows[0], rows[1:]) if rows else ([], [])
+    if any(len(row) != len(header) for row in body):
+        line = next(k for k, row in enumerate(body) if len(row) != len(header))
+        raise ReadError(f"{path}: row {line + 1} has {len(body[line])} fields, the header {len(header)}")
+    columns = {name: _floats([row[k] for row in body]) for k, name in enumerate(header) if name != "id"}
+    ids = [row[header.index("id")] for row in body] if "id" in header else [str(k) for k in range(len(body))]
+    return ids, columns, {}, {}
+
+
+def _floats(texts: Sequence[str]) -> FloatArray:
+    def number(text: str) -> float:
+        try:
+            return float(text)
+        except ValueError:
+            return float("nan")
+
+    return np.array([number(text) for text in texts])
+
+
+def _of_structures(structures: Any, targets: Any, descriptor: Descriptor) -> Found:
+    """Features of structures; those that fail keep their row, which is set aside later."""
+    from seitz.featurize import featurize
+    from seitz.models.predictions import with_elements
+
+    wide = featurize(structures, descriptor=with_elements(descriptor), on_error="record")
+    own = FeatureTable(
+        np.ascontiguousarray(wide.values[:, : len(descriptor)]),
+        descriptor,
+        wide.ids,
+        wide.failures,
+        wide.warnings,
+    )
+    return Found(own, _values_of(targets), wide.values[:, len(descriptor) :])
+
+
+def _fractions(table: FeatureTable) -> FloatArray | None:
+    """(n, 112) atomic fractions, if the descriptor has them."""
+    known = {f.name: k for k, f in enumerate(table.descriptor.features) if f.quantity == "atomic fraction"}
+    if not known:
+        return None
+    found = np.zeros((len(table), len(SYMBOLS) - 1))
+    positions = sorted(known.values())
+    found[:, : len(positions)] = table.values[:, positions]
+    return found
+
+
+def _check_schema(table: FeatureTable, wanted: Descriptor) -> None:
+    if table.descriptor.digest != wanted.digest:
+        raise TuneError(
+            f"the table holds {table.descriptor.name} (schema {table.descriptor.digest}), the model takes "
+            f"{wanted.name} (schema {wanted.digest})"
+        )
+
+
+def targets_from(path: str, column: str) -> dict[str, float]:
+    """Values by id from a CSV file with a column ``id``.
+
+    Raises
+    ------
+    TuneError
+        No such column, or an id with two values.
+    ReadError
+        A file that cannot be read.
+    """
+    ids, columns, _, _ = _of_csv(path)
+    if column not in columns:
+        raise TuneError(f"{path} has no column {column!r}; there is {', '.join(columns) or 'no other'}")
+    found: dict[str, float] = {}
+    for name, value in zip(ids, columns[column].tolist(), strict=True):
+        if found.setdefault(name, value) != value:
+            raise TuneError(f"{path}: {name} has two values of {column}: {found[name]:g} and {value:g}")
+    return found

@@ -1,0 +1,314 @@
+"""Adjusting a model to examples, transferring it to another property, and training one from nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+import numpy as np
+
+from seitz._optional import load_optional
+from seitz._typing import PathLike
+from seitz.descriptors import descriptor as find_descriptor
+from seitz.errors import OptionError, TuneError
+
+from .examples import Examples, Targets, column, examples
+from .grouping import GroupBy
+from .report import Tuned
+from .settings import Settings
+from .splits import folds_of, split
+
+if TYPE_CHECKING:
+    from .engine import Contest, Progress
+
+_ROWS_OF_FEW_FOLDS = 300
+_REQUIREMENT = "'seitz[tune]'"
+
+
+class Options(TypedDict, total=False):
+    """What all verbs of ``seitz.tune`` take, by keyword.
+
+    Attributes
+    ----------
+    ids, groups, group_by
+        As for :func:`~seitz.tune.examples.examples`.
+    references
+        Where the targets are from; kept in the model.
+    name
+        What to call the model.
+    settings
+        How networks are trained.
+    test
+        Share of the rows that nothing is chosen by, 0.2 by default and 0 for none. Or other examples for that.
+    n_folds
+        Validation parts; by default 5, and 3 for more than 300 rows.
+    networks
+        Whether networks are trained, too: that takes most of the time. True by default.
+    level
+        Share of cases that the intervals are to contain, 0.9 by default.
+    random_state
+        Seed of splits, draws and networks.
+    device
+        ``"cpu"``, ``"cuda"`` or ``"mps"``; by default what there is.
+    work
+        Folder for checkpoints: an interrupted run goes on from there.
+    progress
+        Called as ``progress(what, done, total)``.
+    """
+
+    ids: Iterable[object] | None
+    groups: Sequence[object] | None
+    group_by: GroupBy
+    references: Iterable[str]
+    name: str
+    settings: Settings
+    test: float | Examples
+    n_folds: int | None
+    networks: bool
+    level: float
+    random_state: int
+    device: str | None
+    work: PathLike | None
+    progress: Progress | None
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The options with their defaults."""
+
+    ids: Iterable[object] | None = None
+    groups: Sequence[object] | None = None
+    group_by: GroupBy = "system"
+    references: Iterable[str] = ()
+    name: str = ""
+    settings: Settings = field(default_factory=Settings)
+    test: float | Examples = 0.2
+    n_folds: int | None = None
+    networks: bool = True
+    level: float = 0.9
+    random_state: int = 0
+    device: str | None = None
+    work: PathLike | None = None
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.level < 1:
+            raise OptionError(f"level={self.level!r}: give a share between 0 and 1")
+
+    def examples(self, table: Any, targets: Targets, descriptor: Any) -> Examples:
+        """What is to be learned from."""
+        return examples(
+            table, targets, ids=self.ids, groups=self.groups, group_by=self.group_by, descriptor=descriptor
+        )
+
+
+def adjust(model: Any, table: Any, targets: Targets = None, **options: Unpack[Options]) -> Tuned:
+    """The model, adjusted to examples of the property that it predicts: other settings, other alloys, other labels.
+
+    Several ways are tried on the same folds, and the best by validation is returned: offset and slope, a Gaussian
+    process on the features and on what the model makes of them, boosted trees as a correction, further training of
+    the network; and what does without the model, so that nobody is sold a transfer that does not pay.
+
+    Parameters
+    ----------
+    model
+        Name, file or object of an ONNX model of a dense network.
+    table, targets
+        As for :func:`~seitz.tune.examples.examples`; structures and arrays are taken to be of the model's own
+        descriptor.
+    **options
+        See :class:`seitz.tune.Options`.
+
+    Returns
+    -------
+    Tuned
+        A model, and a report.
+
+    Raises
+    ------
+    TuneError
+        Examples that cannot be learned from, or a model that cannot be trained.
+    MissingExtraError
+        torch or scikit-learn is not installed.
+    """
+    plan = model_plan("adjust", model, table, targets, Chosen(**options))
+    return plan.finish(plan.methods("fine-tune", "fine-tuned network"))
+
+
+def transfer(
+    model: Any,
+    table: Any,
+    targets: Targets = None,
+    *,
+    new_property: str,
+    unit: str,
+    **options: Unpack[Options],
+) -> Tuned:
+    """A model of another property, from what the layers of this one have learned.
+
+    As :func:`adjust`, with a new head on the network: found in closed form, trained alone at first, then together
+    with the rest at a smaller rate.
+
+    Parameters
+    ----------
+    model, table, targets
+        As for :func:`adjust`.
+    new_property, unit
+        What the targets are.
+    **options
+        See :class:`seitz.tune.Options`.
+    """
+    plan = model_plan("transfer", model, table, targets, Chosen(**options), new_property, unit)
+    return plan.finish(plan.methods("new head", "network with a new head"))
+
+
+def train(
+    table: Any,
+    targets: Targets = None,
+    *,
+    property: str,
+    unit: str,
+    descriptor: str = "",
+    **options: Unpack[Options],
+) -> Tuned:
+    """A model from examples alone: boosted trees, a Gaussian process and a residual network, the best of them.
+
+    Parameters
+    ----------
+    table, targets
+        As for :func:`~seitz.tune.examples.examples`.
+    property, unit
+        What the targets are.
+    descriptor
+        Features of structures, arrays and files that do not say it.
+    **options
+        See :class:`seitz.tune.Options`.
+    """
+    _extras()
+    chosen = Chosen(**options)
+    given = chosen.examples(table, targets, descriptor)
+    plan = _plan("train", None, None, given, chosen, property, unit)
+    from .methods import KERNEL_ALONE, Boosting, NetworkMethod
+
+    methods: list[Any] = [Boosting(), KERNEL_ALONE]
+    if chosen.networks:
+        methods.append(NetworkMethod(None, "dense", chosen.settings, "network from scratch", True, False))
+    return plan.finish(methods)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything before the first fit."""
+
+    verb: str
+    model: Any
+    base: Any
+    given: Examples
+    train: Examples
+    held: Examples
+    contest: Contest
+    chosen: Chosen
+    property: str
+    unit: str
+
+    def methods(self, start: str, title: str, settings: Settings | None = None) -> list[Any]:
+        """All ways from a model, with the network trained from ``start``."""
+        from .methods import (
+            KERNEL_ALONE,
+            BoostedCorrection,
+            Boosting,
+            KernelMethod,
+            NetworkMethod,
+            OffsetSlope,
+        )
+
+        found: list[Any] = [OffsetSlope(), Boosting(), KERNEL_ALONE, KernelMethod(), BoostedCorrection()]
+        if self.chosen.networks:
+            how = settings or self.chosen.settings
+            found.append(NetworkMethod(self.base, start, how, title))
+            found.append(NetworkMethod(self.base, "scratch", how, "network from scratch", True, False))
+        return found
+
+    def finish(self, methods: list[Any], **extra: Any) -> Tuned:
+        """The contest, and the winner as a model; ``extra`` is kept in the report."""
+        from .finish import Finish
+
+        finish = Finish(
+            self.verb, self.model, self.base, self.given, self.train, self.held, self.contest,
+            self.contest.run(methods), self.chosen.level, extra.pop("settings", self.chosen.settings), extra,
+        )  # fmt: skip
+        ending = self.property.replace(" ", "-") if self.property else "adjusted"
+        name = f"{self.model.card.name}-{ending}" if self.model is not None else ending
+        return finish.tuned(self.chosen.name or name, self.property, self.unit, tuple(self.chosen.references))
+
+
+def model_plan(
+    verb: str, model: Any, table: Any, targets: Targets, chosen: Chosen, property: str = "", unit: str = ""
+) -> Plan:
+    """A plan that starts from a model."""
+    _extras()
+    from seitz.models.predictions import as_model
+    from seitz.models.runtime import OnnxModel
+
+    from .networks import Base
+
+    found = as_model(model)
+    if not isinstance(found, OnnxModel):
+        raise TuneError(f"{found.card.name} is a {type(found.predictor).__name__}, not an ONNX model")
+    found.card.check_schema()
+    wanted = find_descriptor(found.card.descriptor, found.card.walk or None)  # type: ignore[arg-type]
+    base = Base(found)
+    if not property and (n := base.n_values(len(wanted))) != 1:
+        raise TuneError(f"{found.card.name} gives {n} values per row: only models with one are adjusted")
+    given = chosen.examples(table, targets, wanted)
+    if given.descriptor.digest != wanted.digest:
+        raise TuneError(
+            f"{found.card.name} takes {wanted.name} (schema {wanted.digest}), the examples are of "
+            f"{given.descriptor.name} (schema {given.descriptor.digest})"
+        )
+    return _plan(verb, found, base, given, chosen, property, unit)
+
+
+def _extras() -> None:
+    load_optional("torch", _REQUIREMENT)
+    load_optional("sklearn", _REQUIREMENT)
+
+
+def _plan(
+    verb: str, model: Any, base: Any, given: Examples, chosen: Chosen, property: str, unit: str
+) -> Plan:
+    from .engine import Contest
+    from .networks import plain_views
+
+    targets = column(given.targets)
+    n_folds = chosen.n_folds or (5 if len(given) <= _ROWS_OF_FEW_FOLDS else 3)
+    if isinstance(chosen.test, Examples):
+        _check_test(given, chosen.test)
+        train, held = given, chosen.test
+        folds = folds_of(given.groups, n_folds, chosen.random_state)
+    else:
+        parts = split(given.groups, test=chosen.test, n_folds=n_folds, random_state=chosen.random_state)
+        train, held = given.rows(parts.train), given.rows(parts.test)
+        targets = column(train.targets)
+        folds = tuple(np.searchsorted(parts.train, fold) for fold in parts.folds)
+    folder = None if chosen.work is None else Path(chosen.work)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    views = plain_views(train.features) if base is None else base.views(train.features)
+    contest = Contest(
+        views, targets, train.groups, folds, chosen.random_state, chosen.device, folder, chosen.progress
+    )
+    return Plan(verb, model, base, given, train, held, contest, chosen, property, unit)
+
+
+def _check_test(train: Examples, test: Examples) -> None:
+    if test.descriptor.digest != train.descriptor.digest:
+        raise TuneError(f"the test part holds {test.descriptor.name} of another schema than the examples")
+    shared = set(train.groups) & set(test.groups)
+    if shared:
+        raise TuneError(
+            f"{len(shared)} groups are in the test part and in the training part, such as {min(shared)!r}: "
+            "the test would say nothing"
+        )
