@@ -112,7 +112,9 @@ def test_the_graph_says_what_the_network_says(ensemble):
     energy, half, distance = calibration.half_width(ensemble, data.features)
     assert_allclose(answer.value, energy, atol=1e-5)
     assert_allclose(answer.distance, distance, atol=2e-3)
-    clear = np.abs(distance[:, None] - calibration.edges).min(axis=1) > 2e-3  # of the bounds between two factors
+    clear = (
+        np.abs(distance[:, None] - calibration.edges).min(axis=1) > 2e-3
+    )  # of the bounds between two factors
     assert clear.mean() > 0.8
     assert_allclose((answer.upper - answer.value)[clear], half[clear], rtol=1e-3, atol=1e-5)
     assert (answer.in_domain == (distance <= 1.0)).mean() > 0.99
