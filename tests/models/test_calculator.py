@@ -69,3 +69,37 @@ def test_what_makes_no_sense_is_told():
     calculator.run_models([bcc()])
     with pytest.raises(ModelError, match="no model is called 'spam' here"):
         calculator.features("spam")
+
+
+def test_elements_that_a_model_has_not_seen_are_flagged_in_alloys_and_around_defects():
+    calculator = Calculator(["default", "ks2022"])
+    host = seitz.as_cell("fcc").supercell((2, 2, 2))
+    numbers = np.full(len(host), 13)
+    numbers[0] = 95
+    calculator.run_dilute([host.replace(atomic_numbers=numbers)])
+    for table in calculator.tables.values():
+        assert not table.in_domain[0] and np.isnan(table.lower[0])
+        assert "no Am in the training data" in table.doubts[0].message
+    calculator = Calculator("ks2022")
+    calculator.run_random("bcc", ["Fe50Al50", "Fe20Rn30Al50"], mode="exact")
+    (table,) = calculator.tables.values()
+    assert [doubt.index for doubt in table.doubts] == [1]
+    assert "no Rn" in table.doubts[0].message and np.isnan(table.lower[1]) and np.isfinite(table.lower[0])
+
+
+def test_a_table_of_features_tells_its_lightest_and_heaviest_element():
+    bcc = seitz.as_cell("bcc")
+    cells = [bcc.replace(atomic_numbers=[z] * len(bcc)) for z in (26, 95, 103)]
+    for descriptor, model in (("ks2022", "ks2022"), ("seitz", "default")):
+        table = seitz.predict(seitz.featurize(cells, descriptor=descriptor), model=model)
+        assert np.isfinite(table.lower).tolist() == [True, False, False]
+        assert "no Lr in the training data" in table.doubts[-1].message
+
+
+@pytest.mark.parametrize("answer", [np.nan, np.inf])
+def test_an_answer_that_is_no_number_is_doubted(answer):
+    model = seitz.models.wrap(
+        lambda rows: np.full(len(rows), answer), descriptor="ks2022", property="p", unit="u"
+    )
+    table = seitz.predict(["bcc"], model=model)
+    assert [doubt.message for doubt in table.doubts] == ["the model's answer is no number"]

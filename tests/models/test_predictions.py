@@ -70,7 +70,11 @@ def test_elements_beyond_the_training_data_are_flagged(added):
     assert table.doubts[0].message == "no O, Ti, Sr in the training data"
     assert np.isfinite(table.value).all()
     of_table = predict(seitz.featurize(CELLS), model="m")
-    assert of_table.in_domain is None  # KS2022 vectors do not say which elements there are
+    assert of_table.in_domain is None  # KS2022 vectors do not say all elements there are
+    assert [doubt.message for doubt in of_table.doubts] == [
+        "no O, Sr in the training data",
+        "no Zn in the training data",
+    ]
 
 
 def test_missing_properties_are_flagged(added):

@@ -10,10 +10,10 @@ import numpy as np
 
 from seitz._typing import FloatArray, PathLike, StructureLike
 from seitz.cell import OccupancyPolicy
-from seitz.errors import ModelError, OptionError
+from seitz.errors import ModelError, OptionError, SeitzError
 from seitz.table import FeatureTable
 
-from .predictions import ModelLike, PredictionTable, as_model, predict, predict_table
+from .predictions import ModelLike, PredictionTable, as_model, elements_of, predict, predict_table
 
 Result = dict[str, Any]
 
@@ -96,20 +96,24 @@ class Calculator:
         def vectors(descriptor: str, walk: Any) -> FeatureTable:
             return featurize_dilute(kept, host=host, descriptor=descriptor, walk=walk, **options)
 
-        return self._keep(self._of_vectors(vectors))
+        return self._keep(self._of_vectors(vectors, [_elements_of(structure) for structure in kept]))
 
     def run_random(self, lattice: Any, composition: Any, **options: Any) -> list[Result]:
         """Run all models on random alloys; see :func:`seitz.featurize_random`."""
         from seitz.alloys import RandomAlloy, featurize_random
 
+        elements: list[set[int]] = []
+
         def vectors(descriptor: str, walk: Any) -> FeatureTable:
             found = featurize_random(lattice, composition, descriptor=descriptor, **options)
+            alloys = [found] if isinstance(found, RandomAlloy) else list(found)
+            elements[:] = [set(alloy.composition.fractions) for alloy in alloys]
             if isinstance(found, RandomAlloy):
                 return FeatureTable(found.values[None, :], found.descriptor, (found.id,))
             table: FeatureTable = found.table
             return table
 
-        return self._keep(self._of_vectors(vectors))
+        return self._keep(self._of_vectors(vectors, elements))
 
     @property
     def results(self) -> list[Result]:
@@ -149,17 +153,31 @@ class Calculator:
         with replacing(path) as temporary, temporary.open("wb") as out:
             np.save(out, values)
 
-    def _of_vectors(self, vectors: Any) -> dict[str, PredictionTable]:
-        """Predictions from one table of vectors per descriptor."""
+    def _of_vectors(self, vectors: Any, elements: list[set[int]]) -> dict[str, PredictionTable]:
+        """Predictions from one table of vectors per descriptor, and the atomic numbers in each row."""
         made: dict[tuple[str, str], FeatureTable] = {}
         tables: dict[str, PredictionTable] = {}
         for name, model in self.models.items():
             key = model.card.descriptor, model.card.walk
             if key not in made:
                 made[key] = vectors(key[0], key[1] or None)
-            tables[name] = predict_table(model, made[key], None)
+            present = elements_of(made[key])
+            for row, numbers in enumerate(elements):
+                present[row, [z - 1 for z in numbers]] = True
+            tables[name] = predict_table(model, made[key], present)
         return tables
 
     def _keep(self, tables: dict[str, PredictionTable]) -> list[Result]:
         self.tables = tables
         return self.results
+
+
+def _elements_of(structure: StructureLike) -> set[int]:
+    """Atomic numbers in a structure; none for one that cannot be read, whose row says why."""
+    from seitz.adapters import as_cell
+
+    try:
+        cell = as_cell(structure, occupancy="average")
+    except SeitzError:
+        return set()
+    return set(cell.amounts)

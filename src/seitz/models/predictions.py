@@ -27,6 +27,7 @@ from .runtime import Answer, OnnxModel
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_ATOMIC_NUMBERS = ("min_Number", "max_Number")  # of the elements on the sites
 #: A model: its name or file, one that was loaded or wrapped, or anything with ``predict(features)``.
 ModelLike = Any
 
@@ -183,8 +184,10 @@ def predict(
     """
     found = as_model(model)
     threads = thread_count(n_threads)
+    complete = True
     if isinstance(structures, FeatureTable):
         table, elements = _of_table(structures, found.card)
+        complete = any(feature.name in table.names for feature in _fractions())
     else:
         wanted = with_elements(_descriptor(found.card))
         featurized = featurize(
@@ -192,7 +195,7 @@ def predict(
             n_threads=n_threads, progress=progress,
         )  # fmt: skip
         table, elements = without_elements(featurized, found.card)
-    return predict_table(found.with_threads(threads), table, elements)
+    return predict_table(found.with_threads(threads), table, elements, complete=complete)
 
 
 def as_model(model: ModelLike) -> OnnxModel | WrappedModel:
@@ -237,20 +240,34 @@ def _fractions() -> Sequence[Feature]:
     return [feature for feature in block_features() if feature.quantity == "atomic fraction"]
 
 
-def _of_table(table: FeatureTable, card: ModelCard) -> tuple[FeatureTable, BoolArray | None]:
+def _of_table(table: FeatureTable, card: ModelCard) -> tuple[FeatureTable, BoolArray]:
     chosen = _descriptor(card)
     if table.descriptor.digest != chosen.digest:
         raise ModelError(f"{card.name} takes {chosen.name}, but the table holds {table.descriptor.name}")
-    columns = [table.names.index(f.name) for f in _fractions() if f.name in table.names]
-    if not columns:
-        return table, None
+    return table, elements_of(table)
+
+
+def elements_of(table: FeatureTable) -> BoolArray:
+    """(n, 112) elements that each row is known to have.
+
+    The atomic fractions tell all they have a column for; the lightest and the heaviest element stand in the
+    features of every descriptor, and the others are unknown.
+    """
     present = np.zeros((len(table), len(SYMBOLS) - 1), dtype=bool)
+    columns = [table.names.index(f.name) for f in _fractions() if f.name in table.names]
     present[:, : len(columns)] = table.values[:, columns] > 0
-    return table, present
+    for name in _ATOMIC_NUMBERS:
+        if name in table.names:
+            z = table.values[:, table.names.index(name)]
+            rows = np.flatnonzero(
+                (z >= 1) & (z < len(SYMBOLS)) & (z == np.round(z))
+            )  # averaged sites have none
+            present[rows, z[rows].astype(int) - 1] = True
+    return present
 
 
 def predict_table(
-    model: OnnxModel | WrappedModel, table: FeatureTable, elements: BoolArray | None
+    model: OnnxModel | WrappedModel, table: FeatureTable, elements: BoolArray | None, *, complete: bool = True
 ) -> PredictionTable:
     """Predictions for a table of the model's own features.
 
@@ -258,6 +275,8 @@ def predict_table(
     ----------
     elements
         (n, 112) which elements each row has; None if unknown.
+    complete
+        Whether these are all its elements. If not, only a model that says so itself calls a row in its domain.
     """
     n, card = len(table), model.card
     good: BoolArray = np.asarray(np.isfinite(table.values).all(axis=1))
@@ -266,7 +285,7 @@ def predict_table(
     value[good] = answer.value
     lower, upper = (_spread(ends, good) for ends in (answer.lower, answer.upper))
     doubts = list(_doubts(table, card, answer, good, elements))
-    judged = answer.in_domain is not None or (bool(card.elements) and elements is not None)
+    judged = answer.in_domain is not None or (bool(card.elements) and elements is not None and complete)
     in_domain = None
     if judged:
         in_domain = good.copy()
@@ -274,7 +293,14 @@ def predict_table(
     unseen = _unseen(card, elements)
     if unseen is not None:
         lower[unseen.any(axis=1)] = upper[unseen.any(axis=1)] = np.nan
+    wrong = lower > upper
+    lower[wrong] = upper[wrong] = np.nan
     return PredictionTable(value, lower, upper, in_domain, tuple(doubts), table, card)
+
+
+def _finite_rows(values: FloatArray) -> BoolArray:
+    """(n,) where all numbers of a row are finite."""
+    return np.asarray(np.isfinite(values).all(axis=tuple(range(1, values.ndim))))
 
 
 def _spread(column: FloatArray | None, good: BoolArray) -> FloatArray:
@@ -312,5 +338,11 @@ def _doubts(
     for row in np.flatnonzero(~good).tolist():
         if row not in failed:
             reasons.setdefault(row, []).append("a feature is no number")
+    rows = np.flatnonzero(good)
+    for row in rows[~_finite_rows(answer.value)].tolist():
+        reasons.setdefault(row, []).append("the model's answer is no number")
+    if answer.lower is not None and answer.upper is not None:
+        for row in rows[answer.lower > answer.upper].tolist():
+            reasons.setdefault(row, []).append("the ends of the model's interval are exchanged")
     for row in sorted(reasons):
         yield Doubt(row, table.ids[row], "; ".join(reasons[row]))
