@@ -73,7 +73,7 @@ def test_elements_beyond_the_training_data_are_flagged(added):
     assert of_table.in_domain is None  # KS2022 vectors do not say all elements there are
     assert [doubt.message for doubt in of_table.doubts] == [
         "no O, Sr in the training data",
-        "no Zn in the training data",
+        "no Cr in the training data",
     ]
 
 
