@@ -187,3 +187,57 @@ def test_what_a_card_says_of_elements_is_not_trusted():
     assert numbers_by_element({"Fe": 1, "Xx": 2, "O": "3", "N": float("nan"), "H": [1]}) == {"Fe": 1.0}
     assert numbers_by_element([1, 2]) == {}
     assert "1000" in element_map({"Fe": 1.0}).plain
+
+
+def test_what_a_card_says_cannot_steer_the_terminal(seitz, folder, tmp_path):
+    steering = "\x1b[31mred\x1b]0;title\x07 [bold]x[/bold] [/] [link=http://x]"
+    card = package.models.ModelCard(
+        name=steering, title=steering, property=f"p {steering}", unit=steering, descriptor="ks2022",
+        citation="a\nb\rc", limits=(steering,),
+    )  # fmt: skip
+    proto = linear(256)
+    proto.metadata_props.add(key="seitz.card", value=card.to_json())
+    file = tmp_path / "steering.onnx"
+    file.write_bytes(proto.SerializeToString())
+    assert "--name" in seitz("models", "add", file).err
+    for arguments in (
+        ("models", "add", file, "--name", "s"),
+        ("models", "list"),
+        ("models", "card", file),
+        ("models", "verify", file),
+        ("predict", folder, "-m", file, "--plot", tmp_path / "p.svg"),
+    ):
+        done = seitz(*arguments)
+        assert done.code == 0, done.err
+        assert not set("\x1b\x07\r") & set(done.out)
+        if arguments[1] != "add":
+            assert "\\x1b[31mred" in done.out
+        if arguments[1] not in ("add", "verify"):
+            assert "[bold]x[/bold] [/] [link=http://x]" in done.out
+    ElementTree.parse(tmp_path / "p.svg")
+
+
+def test_a_damaged_model_is_one_line_of_the_list(seitz, model, tmp_path):
+    proto = linear(256)
+    metric = '"metrics": [{"name": "a", "unit": "u", "on": "x", "n": 1, "value": 1' + "0" * 400 + "}]"
+    card = '{"name": "m", "property": "p", "unit": "u", "descriptor": "ks2022", ' + metric + "}"
+    proto.metadata_props.add(key="seitz.card", value=card)
+    (tmp_path / "models" / "big.onnx").write_bytes(proto.SerializeToString())
+    done = seitz("models", "list")
+    assert done.code == 0 and "64 bits" in done.out and "default" in done.out and model in done.out
+    card = package.models.ModelCard(
+        name="m", property="p", unit="u", descriptor="ks2022", title="x" * 900_000
+    )
+    proto.metadata_props[0].value = card.to_json()
+    (tmp_path / "models" / "long.onnx").write_bytes(proto.SerializeToString())
+    assert len(seitz("models", "list").out) < 20_000
+    assert json.loads(seitz("models", "list", "--json").out)
+    assert seitz("models", "card", "big").code == 1
+
+
+def test_a_folder_of_models_that_is_a_file_is_told(seitz, model, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEITZ_MODELS", str(tmp_path / "linear.onnx"))
+    words = ("--descriptor", "ks2022", "--property", "p", "--unit", "u")
+    done = seitz("models", "add", tmp_path / "linear.onnx", *words)
+    assert done.code and "set SEITZ_MODELS to a folder" in done.err and "unexpected" not in done.err
+    assert seitz("models", "list").code == 0

@@ -208,3 +208,153 @@ def test_the_digest_is_of_the_bytes(saved):
         OnnxModel(audit(path), card).digest
         != OnnxModel(audit_bytes(linear(256, seed=1).SerializeToString()), card).digest
     )
+
+
+# --- graphs that do not fit together, and numbers that are none ------------------------------------------------------
+
+
+def graph(
+    *nodes: onnx.NodeProto, constants=(), opset=20, inputs=IN, outputs=OUT, ml=False
+) -> onnx.ModelProto:
+    proto = model(nodes, inputs, outputs, constants, opset)
+    if ml:
+        proto.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
+    return proto
+
+
+def changed(**changes) -> onnx.ModelProto:
+    proto = linear(4)
+    for name, change in changes.items():
+        change(getattr(proto, name))
+    return proto
+
+
+def raw(kind: int, value: bytes) -> onnx.TensorProto:
+    return helper.make_tensor("w", kind, [4], value * 4, raw=True)
+
+
+def computed(node: onnx.NodeProto, *constants: onnx.TensorProto) -> onnx.ModelProto:
+    """x plus the sum of what a node makes."""
+    total = helper.make_node("ReduceSum", ["c"], ["t"])
+    return graph(node, total, helper.make_node("Add", ["x", "t"], ["y"]), constants=constants)
+
+
+def with_ir(version: int) -> onnx.ModelProto:
+    proto = linear(4)
+    proto.ir_version = version
+    return proto
+
+
+node, numbers = helper.make_node, onnx.numpy_helper.from_array
+RELU = node("Relu", ["x"], ["y"])
+ONES = numbers(np.ones(4, dtype=np.float32), "s")
+SPARSE = helper.make_sparse_tensor(
+    numbers(np.ones(1, dtype=np.float32), "v"), numbers(np.zeros(1, dtype=np.int64), "i"), [4]
+)
+ADD_W = (node("Cast", ["w"], ["f"], to=TensorProto.FLOAT), node("Add", ["x", "f"], ["y"]))
+TREE = {
+    "n_targets": 1, "nodes_falsenodeids": [2, 0, 0], "nodes_featureids": [0, 0, 0],
+    "nodes_modes": ["BRANCH_LEQ", "LEAF", "LEAF"], "nodes_nodeids": [0, 1, 2], "nodes_treeids": [0, 0, 0],
+    "nodes_truenodeids": [1, 0, 0], "nodes_values": [0.5, 0.0, 0.0], "target_ids": [0, 0],
+    "target_nodeids": [1, 2], "target_treeids": [0, 0], "target_weights": [1.0, 2.0],
+}  # fmt: skip
+
+
+def tree(**fields) -> onnx.ModelProto:
+    one = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 1])]
+    made = node("TreeEnsembleRegressor", ["x"], ["y"], domain="ai.onnx.ml", **{**TREE, **fields})
+    return graph(made, outputs=one, ml=True)
+
+
+UNSOUND = {
+    "an empty second input of Sum": (graph(node("Sum", ["x", "", "x"], ["y"])), "lacks its input 2"),
+    "an empty bias": (
+        graph(node("LayerNormalization", ["x", "s", ""], ["y"]), constants=[ONES]),
+        "lacks its input 3",
+    ),
+    "an undefined input": (graph(node("Relu", ["nowhere"], ["y"])), "not sound"),
+    "a cycle": (graph(node("Add", ["x", "b"], ["a"]), node("Relu", ["a"], ["b"]), RELU), "not sound"),
+    "an output made twice": (graph(RELU, RELU), "not sound"),
+    "an output never made": (graph(node("Relu", ["x"], ["z"])), "not sound"),
+    "too few arguments": (graph(node("MatMul", ["x"], ["y"])), "not sound"),
+    "weights that do not fit": (linear(4, weights=np.ones((3, 1), dtype=np.float32)), "not sound"),
+    "an impossible axis": (graph(node("Softmax", ["x"], ["y"], axis=9)), "not sound"),
+    "another shape than announced": (
+        graph(RELU, outputs=[helper.make_tensor_value_info("y", TensorProto.FLOAT, [5, 7, 9])]),
+        "another shape",
+    ),
+    "a tensor twice": (graph(node("Add", ["x", "s"], ["y"]), constants=[ONES, ONES]), "two tensors"),
+    "two opsets": (changed(opset_import=lambda e: e.append(helper.make_opsetid("ai.onnx", 9))), "two versions"),
+    "no opset": (changed(opset_import=lambda e: e.pop()), "not in the opset"),
+    "format of the future": (with_ir(999), "version 999"),
+    "negative format": (with_ir(-1), "no version"),
+    "NaN in bfloat16": (graph(*ADD_W, constants=[raw(TensorProto.BFLOAT16, b"\xc0\x7f")]), "NaN"),
+    "NaN in float8": (graph(*ADD_W, constants=[raw(TensorProto.FLOAT8E4M3FN, b"\x7f")]), "NaN"),
+    "NaN constant": (
+        graph(node("Constant", [], ["c"], value_float=np.nan), node("Add", ["x", "c"], ["y"])),
+        "value_float of Constant .*NaN",
+    ),
+    "NaN constants": (
+        graph(node("Constant", [], ["c"], value_floats=[np.nan]), node("Add", ["x", "c"], ["y"])),
+        "NaN",
+    ),
+    "NaN attribute": (graph(node("Elu", ["x"], ["y"], alpha=np.nan)), "alpha of Elu .*NaN"),
+    "infinite weights": (linear(4, weights=np.full((4, 1), np.inf, dtype=np.float32)), "infinite"),
+    "sparse constant": (
+        graph(node("Constant", [], ["c"], sparse_value=SPARSE), node("Add", ["x", "c"], ["y"])),
+        "sparse",
+    ),
+    "no scale": (
+        graph(
+            node("DequantizeLinear", ["q", "z"], ["d"]),
+            node("Add", ["x", "d"], ["y"]),
+            constants=[numbers(np.ones(4, dtype=np.int8), "q"), numbers(np.float32(0.0), "z")],
+        ),
+        "not positive",
+    ),
+    "a huge constant": (
+        computed(node("ConstantOfShape", ["k"], ["c"]), numbers(np.array([2**20, 2**22]), "k")),
+        "numbers, more than",
+    ),
+    "a huge repetition": (
+        computed(node("Expand", ["s", "k"], ["c"]), ONES, numbers(np.array([2**34, 4]), "k")),
+        "numbers, more than",
+    ),
+    "a huge range": (
+        computed(node("Range", ["a", "b", "d"], ["c"]),
+                 *(numbers(np.float32(v), n) for n, v in (("a", 0), ("b", 1e12), ("d", 1)))),
+        "numbers, more than",
+    ),
+    "a huge batch": (linear(4, batch=2**24), "rows at once"),
+    "a huge switch": (
+        graph(RELU, inputs=[*IN, helper.make_tensor_value_info("r", TensorProto.FLOAT, [2**40])]),
+        "1,000,000 are given",
+    ),
+    "too many targets": (tree(n_targets=10**9), "targets"),
+    "lists of trees": (tree(nodes_values=[0.5]), "different lengths"),
+    "a target that is not": (tree(target_ids=[0, 7]), "do not exist"),
+    "a child that is not": (tree(nodes_truenodeids=[77, 0, 0]), "no trees"),
+    "a tree in a circle": (tree(nodes_truenodeids=[0, 0, 0]), "no trees"),
+    "an unknown branch": (tree(nodes_modes=["X", "LEAF", "LEAF"]), "no trees"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNSOUND)
+def test_unsound_graphs_are_refused_before_a_session_is_built(name):
+    proto, reason = UNSOUND[name]
+    with pytest.raises(ModelError, match=reason):
+        audit_bytes(proto.SerializeToString())
+
+
+def test_sound_graphs_of_the_same_kinds_pass():
+    bounds = [numbers(np.float32(v), n) for n, v in (("lo", -np.inf), ("hi", np.inf))]
+    expand = node("Expand", ["s", "k"], ["c"])
+    for proto in (
+        tree(),
+        graph(node("Clip", ["x", "", "hi"], ["y"]), constants=bounds[1:]),
+        graph(node("Clip", ["x", "lo", "hi"], ["y"]), constants=bounds),
+        computed(expand, ONES, numbers(np.array([3, 4]), "k")),
+        graph(RELU, outputs=[helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]),
+        graph(RELU, outputs=[helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4])]),
+    ):
+        audit_bytes(proto.SerializeToString())

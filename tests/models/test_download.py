@@ -81,7 +81,7 @@ def test_a_model_is_fetched_once_and_has_its_card(server, user_models):
     assert server.seen == [""]
     digest = hashlib.sha256(server.content).hexdigest()
     assert digest in (user_models / "digests.json").read_text()
-    assert sorted(p.name for p in user_models.iterdir()) == [f"{NAME}.json", f"{NAME}.onnx", "digests.json"]
+    assert sorted(p.name for p in user_models.iterdir()) == [f"{NAME}.onnx", "digests.json"]
 
 
 def test_a_download_goes_on_where_it_stopped(server):

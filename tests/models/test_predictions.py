@@ -6,6 +6,7 @@ import json
 import pickle
 
 import numpy as np
+import onnx
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -16,6 +17,7 @@ import seitz
 from seitz import Cell, models, predict
 from seitz.errors import CardError, ElementError, ModelError, OptionError
 from seitz.models.card import METADATA_KEY, ModelCard, card_from_dict, card_from_json
+from seitz.models.files import open_predictions
 from structures import bcc, fcc, perovskite, rocksalt, sigma_phase
 
 CELLS = [bcc(), fcc(), rocksalt(), perovskite(), sigma_phase()]
@@ -260,3 +262,50 @@ def test_damaged_files_in_the_folder_spoil_nothing(added, user_models):
 def test_cells_of_one_structure_are_one_row(added):
     added()
     assert len(predict(Cell(np.eye(3) * 3, [[0, 0, 0]], [26]), model="m")) == 1
+
+
+def with_extra(name: str) -> onnx.ModelProto:
+    """A value, and three numbers where one belongs."""
+    proto = linear(256)
+    proto.graph.node[-1].output[0] = proto.graph.output[0].name = "value"
+    proto.graph.node.append(onnx.helper.make_node("Split", ["x"], [name, "rest"], axis=1))
+    proto.graph.node[-1].input.append("sizes")
+    proto.graph.initializer.append(onnx.numpy_helper.from_array(np.array([3, 253]), "sizes"))
+    proto.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", 3]))
+    return proto
+
+
+@pytest.mark.parametrize("name", ["lower", "upper", "distance", "in_domain"])
+def test_extras_of_another_width_are_told(saved, name):
+    models.add(saved(with_extra(name)), name="wide", descriptor="ks2022", property="p", unit="1")
+    with pytest.raises(ModelError, match=rf"gave {name} of shape \(5, 3\) for 5 rows"):
+        predict(CELLS, model="wide")
+
+
+def test_whatever_a_function_raises_names_it():
+    def careless(features):
+        return 1 // 0
+
+    said = {"descriptor": "ks2022", "property": "p", "unit": "1"}
+    with pytest.raises(ModelError, match="careless fails on these features: ZeroDivisionError") as caught:
+        predict(CELLS, model=models.wrap(careless, **said))
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    with pytest.raises(ModelError, match=r"array of shape \(5, 2, 2\)"):
+        predict(CELLS, model=models.wrap(lambda f: np.zeros((len(f), 2, 2)), **said))
+
+
+def test_how_many_values_a_row_has_may_be_told_by_the_rows(added, tmp_path):
+    bad = {"lattice": np.eye(3), "frac_coords": [[0, 0, 0]], "symbols": ["Xx"]}
+    added(n_out=3)
+    batches = [predict(cells, model="m", on_error="record") for cells in ([bad], CELLS, [bad])]
+    with open_predictions(tmp_path / "p.csv", None) as sink:
+        for table in batches:
+            sink.append(table)
+    written = pd.read_csv(tmp_path / "p.csv")
+    assert list(written)[1:4] == ["value_0", "value_1", "value_2"]
+    assert np.isnan(written["value_2"]).tolist() == [True, *[False] * 5, True]
+    assert pd.read_csv(tmp_path / "p.failures.csv")["index"].tolist() == [0, 6]
+    with open_predictions(tmp_path / "none.csv", None) as sink:
+        sink.append(batches[0])
+    assert list(pd.read_csv(tmp_path / "none.csv"))[1] == "value"
+    assert len(pd.read_csv(tmp_path / "none.csv")) == 1

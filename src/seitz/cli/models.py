@@ -23,6 +23,8 @@ models = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+_CELL = 120  # characters
+
 Name = Annotated[
     str, typer.Argument(metavar="MODEL", help="Name of a model, or an ONNX file.", show_default=False)
 ]
@@ -46,8 +48,9 @@ def list_(as_json: Json = False, debug: Debug = False) -> None:
     for entry in found:
         card = entry.card
         what = (f"{card.property}, {card.unit}", card.descriptor, card.title) if card else ("", "", "")
-        remark = f"[red]{escape(plain(entry.trouble))}[/]" if entry.trouble else escape(what[2])
-        table.add_row(escape(entry.name), escape(what[0]), escape(what[1]), entry.where, remark)
+        name, predicts, source, title = (escape(_short(text)) for text in (entry.name, *what))
+        remark = f"[red]{escape(plain(entry.trouble))}[/]" if entry.trouble else title
+        table.add_row(name, predicts, source, entry.where, remark)
     console(whole_tables=True).print(table)
 
 
@@ -63,7 +66,7 @@ def card(model: Name, as_json: Json = False, debug: Debug = False) -> None:
     out = console()
     for head, text in _lines(found):
         out.print(f"[bold]{head:12s}[/] ", end="")
-        out.print(text, markup=False, soft_wrap=True)
+        out.print(plain(" ".join(text.split())), markup=False, emoji=False, soft_wrap=True)
     from .elements import element_map, numbers_by_element
 
     by_element = numbers_by_element(found.extra.get("error_by_element"))
@@ -147,7 +150,7 @@ def verify(model: Name, as_json: Json = False, debug: Debug = False) -> None:
         print_json(summary)
         return
     console().print(
-        f"{found.card.name}: sound; {len(table)} prototypes predicted; sha256 {found.digest}",
+        f"{plain(found.card.name)}: sound; {len(table)} prototypes predicted; sha256 {found.digest}",
         markup=False,
         soft_wrap=True,
     )
@@ -183,6 +186,12 @@ def _lines(found: ModelCard) -> list[tuple[str, str]]:
     lines += [("limit", text) for text in found.limits]
     lines.append(("cite", found.citation))
     return [(head, text) for head, text in lines if text]
+
+
+def _short(text: str) -> str:
+    """A text for one cell: all rows of a table are as wide as the longest."""
+    shown = plain(text[: _CELL + 1])
+    return shown if len(shown) <= _CELL else f"{shown[: _CELL - 1]}…"
 
 
 def _unit(unit: str) -> str:

@@ -145,8 +145,8 @@ def _opened(output: Path | None, model: Any) -> Iterator[Any]:
         return
     from seitz.models.files import open_predictions
 
-    shape = model.outputs[0].shape
-    with open_predictions(output, shape[1] or 1 if len(shape) == 2 else 1) as sink:
+    # How many values a row has is not told by all files.
+    with open_predictions(output, None) as sink:
         yield sink
 
 
@@ -206,8 +206,8 @@ class _Summary:
         ]
         left_out = f", first {MOST} of {self.n_structures:,}" if self.n_structures > MOST else ""
         level = f" with {100 * card.level:.0f} % intervals" if card.level else ""
-        title = f"{card.property.capitalize()}{level}{left_out}"
-        save_picture(path, lines, title, f"{card.property}, {card.unit}")
+        title = plain(f"{card.property.capitalize()}{level}{left_out}")
+        save_picture(path, lines, title, plain(f"{card.property}, {card.unit}"))
 
     def show(self, card: Any, output: Path | None, seconds: float) -> None:
         from rich.markup import escape
@@ -240,7 +240,7 @@ def _table(rows: list[dict[str, Any]], card: Any) -> Table:
 
     table = Table(box=head_line(), pad_edge=False, show_edge=False)
     table.add_column("Structure")
-    table.add_column(f"{card.property.capitalize()}, {card.unit}", justify="right")
+    table.add_column(escape(plain(f"{card.property.capitalize()}, {card.unit}")), justify="right")
     if card.level:
         table.add_column(f"{100 * card.level:.0f} % interval", justify="right")
     table.add_column("")

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from seitz.errors import ModelError
 
+from .audit_graph import check_arguments, check_shapes, check_tensors
+
 if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto, TensorProto
+    from onnx import GraphProto, ModelProto
 
 MAX_BYTES = 4 * 2**30
 MAX_NODES = 20_000
-MAX_ELEMENTS = 2**31  # of one tensor
+MAX_ROWS = 65_536  # of a batch whose size is fixed
+MAX_WIDTH = 1_000_000  # numbers of one row of an input
 OLDEST_OPSET, NEWEST_OPSET = 7, 25
+NEWEST_ML_OPSET, NEWEST_IR = 5, 13
 
 _PLAIN = """
 Abs Add And ArgMax ArgMin BatchNormalization Cast CastLike Ceil Celu Clip Concat Constant ConstantOfShape
@@ -96,15 +97,22 @@ def audit_bytes(content: bytes) -> Audited:
     model = _parsed(content)
     _check_header(model)
     _check_graph(model.graph)
+    check_tensors(model.graph)
+    check_arguments(model)
     inputs = [
         port for port in model.graph.input if port.name not in {t.name for t in model.graph.initializer}
     ]
     if not inputs or not model.graph.output:
         raise ModelError("the graph has no input or no output")
+    ports = tuple(_port(port, "input") for port in inputs)
+    for port in ports:
+        _check_input(port)
+    outputs = tuple(_port(port, "output") for port in model.graph.output)
+    check_shapes(model)
     return Audited(
         content,
-        tuple(_port(port, "input") for port in inputs),
-        tuple(_port(port, "output") for port in model.graph.output),
+        ports,
+        outputs,
         {entry.key: entry.value for entry in model.metadata_props},
     )
 
@@ -123,7 +131,7 @@ def _parsed(content: bytes) -> ModelProto:
         model.ParseFromString(content)
     except (DecodeError, RuntimeError, ValueError) as error:
         raise ModelError(f"no ONNX file, or a cut one: {error}") from None
-    if not model.ir_version or not model.graph.node:
+    if model.ir_version <= 0 or not model.graph.node:
         raise ModelError("no ONNX file: it has no version or no graph")
     return model
 
@@ -135,6 +143,16 @@ def _check_header(model: ModelProto) -> None:
         )
     if model.training_info:
         raise ModelError("it holds training graphs: export for inference")
+    versions = {
+        ("" if entry.domain == "ai.onnx" else entry.domain, entry.version) for entry in model.opset_import
+    }
+    if len({domain for domain, _ in versions}) < len(versions):
+        raise ModelError("it asks for two versions of the same operators")
+    keys = [entry.key for entry in model.metadata_props]
+    if len(set(keys)) < len(keys):
+        raise ModelError("it says the same about itself twice: two files in one?")
+    if model.ir_version > NEWEST_IR:
+        raise ModelError(f"version {model.ir_version} of the format: up to {NEWEST_IR} are read")
     for entry in model.opset_import:
         if entry.domain not in _DOMAINS:
             raise ModelError(
@@ -142,6 +160,8 @@ def _check_header(model: ModelProto) -> None:
             )
         if entry.domain in ("", "ai.onnx") and not OLDEST_OPSET <= entry.version <= NEWEST_OPSET:
             raise ModelError(f"opset {entry.version}: {OLDEST_OPSET} to {NEWEST_OPSET} are run")
+        if entry.domain == "ai.onnx.ml" and not 1 <= entry.version <= NEWEST_ML_OPSET:
+            raise ModelError(f"opset {entry.version} of {entry.domain}: 1 to {NEWEST_ML_OPSET} are run")
 
 
 def _check_graph(graph: GraphProto) -> None:
@@ -159,39 +179,6 @@ def _check_graph(graph: GraphProto) -> None:
         for attribute in node.attribute:
             if attribute.HasField("g") or attribute.graphs:
                 raise ModelError(f"the operation {node.name or node.op_type} holds a graph of its own")
-    for tensor in _tensors(graph):
-        _check_tensor(tensor)
-
-
-def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-
-
-def _check_tensor(tensor: TensorProto) -> None:
-    """Sizes first: nothing is unpacked whose bytes are not there."""
-    import onnx
-    from onnx import numpy_helper
-
-    name = tensor.name or "an unnamed tensor"
-    if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
-        raise ModelError(f"{name} lies in another file: a model must be one file")
-    if any(size < 0 for size in tensor.dims) or math.prod(tensor.dims) > MAX_ELEMENTS:
-        raise ModelError(f"{name} has the impossible shape {tuple(tensor.dims)}")
-    if tensor.data_type in (onnx.TensorProto.STRING, onnx.TensorProto.UNDEFINED):
-        raise ModelError(f"{name} holds no numbers")
-    try:
-        values = numpy_helper.to_array(tensor)
-    except (ValueError, TypeError, KeyError, RuntimeError, AttributeError) as error:
-        raise ModelError(
-            f"{name} of shape {tuple(tensor.dims)} does not hold what it announces: {error}"
-        ) from None
-    if values.dtype.kind == "f" and np.isnan(values).any():
-        raise ModelError(f"{name} holds values that are no numbers (NaN)")
 
 
 def _port(info: Any, kind: str) -> Port:
@@ -211,3 +198,14 @@ def _port(info: Any, kind: str) -> Port:
         d.dim_value if d.HasField("dim_value") and d.dim_value > 0 else None for d in tensor.shape.dim
     )
     return Port(info.name, dtype, shape)
+
+
+def _check_input(port: Port) -> None:
+    """Refuse sizes that would fill the memory with rows nobody gave, or with switches."""
+    if len(port.shape) > 1 and (port.shape[0] or 1) > MAX_ROWS:
+        raise ModelError(
+            f"the input {port.name} takes {port.shape[0]:,} rows at once: up to {MAX_ROWS:,} are run"
+        )
+    size = math.prod(n or 1 for n in (port.shape[1:] if len(port.shape) > 1 else port.shape))
+    if size > MAX_WIDTH:
+        raise ModelError(f"the input {port.name} takes {size:,} numbers: up to {MAX_WIDTH:,} are given")

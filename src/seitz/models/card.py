@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, get_args, get_origin, get_type_hints
@@ -15,6 +16,8 @@ from seitz.errors import CardError, DescriptorError
 #: Key of the card in the metadata of an ONNX file.
 METADATA_KEY = "seitz.card"
 _LARGEST = 1_000_000  # characters
+_DEEPEST = 32  # lists and objects in each other
+_LARGEST_INTEGER = 2**63  # what other programs read, and a float holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +118,11 @@ class ModelCard:
             )
 
     def to_json(self) -> str:
-        """The card as JSON text."""
-        return json.dumps(asdict(self), ensure_ascii=False, allow_nan=False)
+        """The card as JSON text; CardError if it holds what JSON has no place for."""
+        content = {f.name: getattr(self, f.name) for f in fields(self)}
+        content["metrics"] = [asdict(metric) for metric in self.metrics]
+        _check_plain(content, self.name)
+        return json.dumps(content, ensure_ascii=False, allow_nan=False, default=dict)
 
 
 def card_from_json(text: str) -> ModelCard:
@@ -133,13 +139,14 @@ def card_from_json(text: str) -> ModelCard:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise CardError(f"the card is no JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise CardError("the card is no JSON object")
     return card_from_dict(content)
 
 
 def card_from_dict(content: Mapping[str, Any]) -> ModelCard:
     """The card behind a mapping with its fields; CardError names the field that is missing, unknown or wrong."""
+    if not isinstance(content, Mapping):
+        raise CardError("the card is no JSON object")
+    _check_plain(content, "the card")
     values = _checked(ModelCard, content, "")
     return ModelCard(**values)
 
@@ -152,12 +159,40 @@ def covers(card: ModelCard, atomic_numbers: set[int]) -> list[str]:
     return [SYMBOLS[z] for z in sorted(atomic_numbers) if 1 <= z <= MAX_Z and SYMBOLS[z] not in known]
 
 
+def _check_plain(value: Any, where: str, depth: int = 0) -> None:
+    """Refuse what would not survive being written as JSON; nothing of it is shown, since that may fail as well."""
+    if depth > _DEEPEST:
+        raise CardError(f"{where[:200]}: nested more than {_DEEPEST} deep")
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise CardError(f"{where[:200]}: text that is no Unicode (half of a surrogate pair)") from None
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise CardError(f"{where[:200]}: {value} is no finite number")
+    elif isinstance(value, int):
+        if not -_LARGEST_INTEGER <= value < _LARGEST_INTEGER:
+            raise CardError(f"{where[:200]}: a whole number beyond 64 bits")
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise CardError(f"{where[:200]}: a key that is no text")
+            _check_plain(key, where, depth)
+            _check_plain(item, f"{where}.{key[:60]}" if depth else key[:60], depth + 1)
+    elif isinstance(value, list | tuple):
+        for k, item in enumerate(value):
+            _check_plain(item, f"{where}[{k}]", depth + 1)
+    elif value is not None and not isinstance(value, Metric):
+        raise CardError(f"{where[:200]}: {type(value).__name__} has no place in JSON")
+
+
 def _checked(kind: type, content: Mapping[str, Any], where: str) -> dict[str, Any]:
     hints = get_type_hints(kind)
     names = [f.name for f in fields(kind)]
     unknown = [key for key in content if key not in names]
     if unknown:
-        raise CardError(f"{where}{unknown[0]}: no such field; there are {', '.join(names)}")
+        raise CardError(f"{where}{unknown[0]:.60}: no such field; there are {', '.join(names)}")
     values: dict[str, Any] = {}
     for f in fields(kind):
         if f.name not in content:

@@ -15,9 +15,8 @@ from seitz.errors import DownloadError, ModelError
 from seitz.io.files import replacing
 
 from .audit import audit
-from .card import ModelCard
 from .published import PUBLISHED, Published
-from .registry import user_folder
+from .registry import made_folder
 
 _CHUNK = 1 << 20
 _TIMEOUT = (10.0, 60.0)  # s, to connect and between two pieces
@@ -57,11 +56,10 @@ def pull(model: str, *, address: str | None = None, progress: Progress | None = 
         No such model, or a file that is refused as one.
     """
     entry = _published(model)
-    folder = user_folder()
+    folder = made_folder()
     target = folder / f"{model}.onnx"
     if target.is_file():
         return target
-    folder.mkdir(parents=True, exist_ok=True)
     url = address or entry.address
     known = _digests(folder).get(model)
     fetched = _fetched(url, f"{model}.download", folder, known, progress)
@@ -72,7 +70,6 @@ def pull(model: str, *, address: str | None = None, progress: Progress | None = 
         raise ModelError(f"{url}: {error}") from None
     if known is None:
         _record(folder, model, _sha256(fetched))
-    _put_card(target, entry.card)
     fetched.replace(target)
     return target
 
@@ -129,7 +126,7 @@ class Resuming:
                 if attempt == _ATTEMPTS - 1 or not _is_there(part):
                     raise DownloadError(
                         f"{url}: no connection ({type(error).__name__}): check the network and the proxy, "
-                        "or fetch the file by other means and give it to 'seitz models add'"
+                        "or fetch the file by other means and give it to 'seitz models add --name'"
                     ) from None
             except requests.RequestException as error:
                 raise DownloadError(f"{url}: {error}") from None
@@ -190,9 +187,11 @@ def _sha256(path: Path) -> str:
 def _digests(folder: Path) -> dict[str, str]:
     try:
         content = json.loads((folder / _DIGESTS).read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("no JSON object")
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DownloadError(f"{folder / _DIGESTS}: {error}: mend or remove it") from None
     return {str(name): str(digest) for name, digest in content.items()}
 
@@ -201,8 +200,3 @@ def _record(folder: Path, model: str, digest: str) -> None:
     known = _digests(folder) | {model: digest}
     with replacing(folder / _DIGESTS) as temporary:
         temporary.write_text(json.dumps(known, indent=1), encoding="utf-8")
-
-
-def _put_card(target: Path, card: ModelCard) -> None:
-    with replacing(target.with_suffix(".json")) as temporary:
-        temporary.write_text(card.to_json(), encoding="utf-8")

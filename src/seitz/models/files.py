@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from seitz.io.files import replacing_together
 from seitz.io.results import check_siblings
@@ -19,23 +22,52 @@ if TYPE_CHECKING:
 class PredictionSink:
     """Where predictions go, batch after batch; made by :func:`open_predictions`."""
 
-    def __init__(self, rows: RowSink, failures: RowSink) -> None:
-        self._rows, self._failures = rows, failures
+    def __init__(self, open_tables: Callable[[int], tuple[RowSink, RowSink]], n_values: int | None) -> None:
+        self._open_tables, self._n_values = open_tables, n_values
+        self._sinks = None if n_values is None else open_tables(n_values)
+        self._waiting: list[PredictionTable] = []
         self._done = 0
 
     def append(self, table: PredictionTable) -> None:
         """Add the rows of a table, and its failures with the row numbers of the whole."""
+        if self._sinks is None:
+            self._waiting.append(table)
+            if np.isnan(table.value).all():
+                return  # how many values a row has is told by the first that has any
+            self._open(1 if table.value.ndim == 1 else table.value.shape[1])
+        else:
+            self._write(table)
+
+    def finish(self) -> None:
+        """Write what waits for a value that never came."""
+        if self._sinks is None:
+            widths = [table.value.shape[1] for table in self._waiting if table.value.ndim == 2]
+            self._open(max(widths, default=1))
+
+    def _open(self, n_values: int) -> None:
+        self._n_values, self._sinks = n_values, self._open_tables(n_values)
+        for table in self._waiting:
+            self._write(table)
+        self._waiting = []
+
+    def _write(self, table: PredictionTable) -> None:
+        assert self._sinks is not None and self._n_values is not None
+        rows, failures = self._sinks
+        if self._n_values > 1 and table.value.ndim == 1 and np.isnan(table.value).all():
+            # Where all structures failed, the model was not asked.
+            table = replace(table, value=np.full((len(table), self._n_values), np.nan))
         for row in zip(*table.columns().values(), strict=True):
-            self._rows.append(*row)
+            rows.append(*row)
         for failure in table.failures:
-            index = failure.index + self._done
-            self._failures.append(index, failure.id, failure.source, failure.error, failure.message)
+            failures.append(
+                failure.index + self._done, failure.id, failure.source, failure.error, failure.message
+            )
         self._done += len(table)
 
 
 @contextmanager
-def open_predictions(path: str | os.PathLike[str], n_values: int = 1) -> Iterator[PredictionSink]:
-    """A table of predictions, open for batches; ``n_values`` is the number of values of each row.
+def open_predictions(path: str | os.PathLike[str], n_values: int | None = 1) -> Iterator[PredictionSink]:
+    """A table of predictions, open for batches; ``n_values`` is the number of values of each row, None if unknown.
 
     Raises
     ------
@@ -45,12 +77,16 @@ def open_predictions(path: str | os.PathLike[str], n_values: int = 1) -> Iterato
         The file name belongs to no format.
     """
     check_siblings(path, ("failures",))
-    values = ["value"] if n_values == 1 else [f"value_{k}" for k in range(n_values)]
-    columns: dict[str, type] = {"id": str, **dict.fromkeys((*values, "lower", "upper"), float)}
-    columns |= {"in_domain": bool, "doubt": str}
-    with (
-        replacing_together() as files,
-        open_rows(path, columns, keep_empty=True, together=files) as rows,
-        open_rows(sibling(path, "failures"), FAILURE_COLUMNS, together=files) as failures,
-    ):
-        yield PredictionSink(rows, failures)
+    with replacing_together() as files, ExitStack() as stack:
+
+        def open_tables(n: int) -> tuple[RowSink, RowSink]:
+            values = ["value"] if n == 1 else [f"value_{k}" for k in range(n)]
+            columns: dict[str, type] = {"id": str, **dict.fromkeys((*values, "lower", "upper"), float)}
+            columns |= {"in_domain": bool, "doubt": str}
+            rows = stack.enter_context(open_rows(path, columns, keep_empty=True, together=files))
+            beside = open_rows(sibling(path, "failures"), FAILURE_COLUMNS, together=files)
+            return rows, stack.enter_context(beside)
+
+        sink = PredictionSink(open_tables, n_values)
+        yield sink
+        sink.finish()

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from seitz._typing import FloatArray
-from seitz.errors import ModelError
+from seitz.errors import ModelError, SeitzError
 
 from .card import ModelCard
 from .runtime import Answer
@@ -39,13 +39,17 @@ class WrappedModel:
         Raises
         ------
         ModelError
-            The predictor gave no number for each row.
+            The predictor failed, or gave no number or row of numbers for each row.
         """
         try:
             value = np.asarray(self._call(features), dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise ModelError(f"{self.card.name} fails on these features: {error}") from None
-        if value.ndim == 0 or len(value) != len(features):
+        except SeitzError:
+            raise
+        except Exception as error:  # whatever a function of somebody else raises
+            raise ModelError(
+                f"{self.card.name} fails on these features: {type(error).__name__}: {error}"
+            ) from error
+        if value.ndim not in (1, 2) or len(value) != len(features):
             raise ModelError(
                 f"{self.card.name} gave an array of shape {value.shape} for {len(features)} rows"
             )

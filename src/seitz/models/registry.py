@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
+import hashlib
 import os
+import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
-from seitz.errors import CardError, ModelError
+from seitz.errors import CardError, ModelError, WriteError
 
 from .audit import Audited, audit
 from .card import METADATA_KEY, ModelCard, card_from_dict, card_from_json
@@ -17,6 +19,9 @@ from .runtime import OnnxModel
 
 _SUFFIX = ".onnx"
 _BUNDLED = Path(__file__).parent.parent / "data" / "models"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_DEVICES = {"con", "prn", "aux", "nul"} | {f"{port}{k}" for port in ("com", "lpt") for k in range(10)}
+_OWN = {"digests"}  # the record of downloads
 
 
 class Listed(NamedTuple):
@@ -47,13 +52,12 @@ def list_models() -> tuple[Listed, ...]:
     """All models, by name; those of the user hide bundled ones of the same name."""
     found: dict[str, Listed] = {}
     for where, folder in (("bundled", _BUNDLED), ("user", user_folder())):
-        for path in sorted(folder.glob(f"*{_SUFFIX}")) if folder.is_dir() else ():
+        for path in _files(folder):
             name = path.name.removesuffix(_SUFFIX)
             try:
-                _, card = _carded(path)
-                found[name] = Listed(name, where, path, card)
-            except (ModelError, CardError) as error:
-                found[name] = Listed(name, where, path, None, str(error))
+                found[name] = Listed(name, where, path, _carded(path, _published(path))[1])
+            except Exception as error:  # whatever one file holds, the others are listed
+                found[name] = Listed(name, where, path, None, str(error) or type(error).__name__)
     for name, card in downloadable().items():
         found.setdefault(name, Listed(name, "downloadable", None, card))
     return tuple(found[name] for name in sorted(found, key=lambda n: (n != "default", n)))
@@ -70,13 +74,18 @@ def load(model: str | os.PathLike[str]) -> OnnxModel:
         A file without a card, or whose features are no longer those of this version.
     """
     path = _path_of(os.fspath(model))
-    status = path.stat()
-    return _loaded(str(path), status.st_mtime_ns, status.st_size)
+    try:
+        status = path.stat()
+    except OSError as error:  # removed in this moment
+        raise ModelError(f"{path}: {error.strerror or error}") from None
+    # A file that was put in the place of another has another inode, whatever its size and time.
+    state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return _loaded(str(path), _published(path), state)
 
 
-@cache
-def _loaded(path: str, changed: int, size: int) -> OnnxModel:
-    audited, card = _carded(Path(path))
+@lru_cache(maxsize=32)
+def _loaded(path: str, published: str, state: tuple[int, ...]) -> OnnxModel:
+    audited, card = _carded(Path(path), published)
     card.check_schema()
     return OnnxModel(audited, card)
 
@@ -86,7 +95,8 @@ def card(model: str | os.PathLike[str]) -> ModelCard:
     known = downloadable()
     if os.fspath(model) in known and not _is_there(os.fspath(model)):
         return known[os.fspath(model)]
-    return _carded(_path_of(os.fspath(model)))[1]
+    path = _path_of(os.fspath(model))
+    return _carded(path, _published(path))[1]
 
 
 def add(
@@ -99,14 +109,18 @@ def add(
     replace: bool = False,
     **fields: Any,
 ) -> Path:
-    """Put a model into the user's folder, where it has a name; it is audited first and never changed.
+    """Put a model into the user's folder, where it has a name; it is audited first, and the original stays as it is.
+
+    The copy carries its card: that of the file, or one of what is said here, with the digest of the original in
+    ``extra["sha256"]``.
 
     Parameters
     ----------
     path
         An ONNX file.
     name
-        What to call it; by default the card's or the file's name.
+        What to call it: letters, digits, ``-``, ``_`` and ``.``, and none of the names that bundled and published
+        models have; by default the card's or the file's name.
     descriptor, property, unit, **fields
         For a file without a card: its features, what it predicts, and other fields of :class:`ModelCard`.
     replace
@@ -118,39 +132,113 @@ def add(
         The file is refused, or there is a model of this name.
     CardError
         It has no card, and what it takes or gives is not said.
+    WriteError
+        Nothing can be written to the folder.
     """
+    if name:
+        _check_name(name)
     audited = audit(path)
     title = name or Path(path).name.removesuffix(_SUFFIX)
     if METADATA_KEY in audited.metadata and not (descriptor or property or unit):
         own = card_from_json(audited.metadata[METADATA_KEY])
         own.check_schema()
-        title = name or own.name
+        title, content = name or own.name, audited.content
     else:
         own = card_from_dict(
             {"name": title, "descriptor": descriptor, "property": property, "unit": unit, **fields}
         )
         own.check_schema()
+        content = _with_card(audited.content, own)
     _check_width(audited, own)
     _check_name(title)
-    target = user_folder() / f"{title}{_SUFFIX}"
-    if target.exists() and not replace:
-        raise ModelError(f"there is a model called {title}: choose another name, or replace=True")
-    _written(target, audited.content)
-    _written(target.with_suffix(".json"), own.to_json().encode())
+    target = made_folder() / f"{title}{_SUFFIX}"
+    if os.path.lexists(target) and not replace:
+        _refuse_second(title)
+    _write(target, content, title, replace=replace)
     return target
 
 
-def _written(target: Path, content: bytes) -> None:
-    from seitz.io.files import replacing
+def _with_card(content: bytes, own: ModelCard) -> bytes:
+    """The model with a card in it: one file, so that no card is ever beside the weights of another model."""
+    import onnx
+    from google.protobuf.message import EncodeError
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as temporary:
-        Path(temporary).write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    text = dataclasses.replace(own, extra={**own.extra, "sha256": digest}).to_json()
+    card_from_json(text)  # what is too long to be read again is refused now
+    proto = onnx.ModelProto()
+    try:
+        proto.ParseFromString(content)
+        others = [(entry.key, entry.value) for entry in proto.metadata_props if entry.key != METADATA_KEY]
+        del proto.metadata_props[:]
+        for key, value in (*others, (METADATA_KEY, text)):
+            proto.metadata_props.add(key=key, value=value)
+        return bytes(proto.SerializeToString())
+    except (EncodeError, ValueError) as error:
+        raise ModelError(f"the card cannot be put into the file: {error}") from None
+
+
+def _write(target: Path, content: bytes, title: str, *, replace: bool) -> None:
+    """Give the complete file its name in one step; without ``replace`` only one of several writers can."""
+    from seitz.io.files import replacing_together, write_error
+
+    with replacing_together() as files:
+        temporary = files.stage(target)
+        try:
+            with temporary.open("wb") as out:
+                out.write(content)
+                out.flush()
+                os.fsync(out.fileno())
+            if not replace and _claimed(temporary, target):
+                files.drop(target)
+        except FileExistsError:
+            _refuse_second(title)
+        except OSError as error:
+            raise write_error(target, error) from error
+
+
+def _claimed(temporary: Path, target: Path) -> bool:
+    """Whether the file now has its name; otherwise the name is reserved. FileExistsError if another has it."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except (OSError, NotImplementedError, AttributeError):  # file systems without links
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        return False
+    return True
+
+
+def _refuse_second(title: str) -> NoReturn:
+    raise ModelError(
+        f"there is a model called {title}: choose another name (--name), or replace it (replace=True, --force)"
+    )
+
+
+def made_folder() -> Path:
+    """The user's folder of models, made if need be; WriteError if that cannot be."""
+    folder = user_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "it is no folder" if isinstance(error, FileExistsError) else error.strerror or str(error)
+        raise WriteError(
+            f"{folder}: models cannot be kept there: {reason}; set SEITZ_MODELS to a folder that can be written to"
+        ) from None
+    return folder
 
 
 def _check_name(name: str) -> None:
-    if not name or any(c in name for c in "/\\\0:") or name.startswith((".", "-")) or len(name) > 100:
-        raise ModelError(f"{name[:100]!r} is no name for a model: letters, digits, - and _ are")
+    if not _NAME.fullmatch(name) or name.split(".")[0].lower() in _DEVICES:
+        raise ModelError(
+            f"{name[:100]!r} is no name for a model (letters, digits, -, _ and . are, 100 at most, and no names of "
+            "devices): choose another one (name=..., --name)"
+        )
+    taken = {*_OWN, *downloadable(), *(path.name.removesuffix(_SUFFIX) for path in _files(_BUNDLED))}
+    if name.lower() in {other.lower() for other in taken}:  # on some systems they would be one file
+        raise ModelError(
+            f"{name} is a name of seitz itself, which no other model may take: choose another one (name=..., --name)"
+        )
 
 
 def _check_width(audited: Audited, own: ModelCard) -> None:
@@ -164,17 +252,16 @@ def _check_width(audited: Audited, own: ModelCard) -> None:
         raise ModelError(f"{own.descriptor} has {wanted} features, but the model takes {shapes}")
 
 
-def _carded(path: Path) -> tuple[Audited, ModelCard]:
-    """An audited file, and the card in it or beside it."""
+def _carded(path: Path, published: str) -> tuple[Audited, ModelCard]:
+    """An audited file and the card in it, or of the published model that it is."""
     audited = audit(path)
-    beside = path.with_suffix(".json")
-    if beside.is_file():
+    if METADATA_KEY in audited.metadata:
         try:
-            found = card_from_dict(json.loads(beside.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            raise CardError(f"{beside}: {error}") from None
-    elif METADATA_KEY in audited.metadata:
-        found = card_from_json(audited.metadata[METADATA_KEY])
+            found = card_from_json(audited.metadata[METADATA_KEY])
+        except CardError as error:
+            raise CardError(f"{path}: {error}") from None
+    elif published:
+        found = downloadable()[published]
     else:
         raise CardError(
             f"{path} has no model card: say what it takes and gives with seitz.models.add(path, descriptor=..., "
@@ -184,20 +271,39 @@ def _carded(path: Path) -> tuple[Audited, ModelCard]:
     return audited, found
 
 
+def _published(path: Path) -> str:
+    """Name of the published model that a file is, which are kept as they came; empty for others."""
+    name = path.name.removesuffix(_SUFFIX)
+    at_home = os.path.abspath(path.parent) == os.path.abspath(user_folder())  # noqa: PTH100  # links stay
+    return name if at_home and name in downloadable() else ""
+
+
+def _files(folder: Path) -> list[Path]:
+    """Models in a folder, none if it cannot be looked into."""
+    try:
+        return [folder / name for name in sorted(os.listdir(folder)) if name.endswith(_SUFFIX)]  # noqa: PTH208
+    except OSError:
+        return []
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long, NUL, or in a folder that is closed
+        return False
+
+
 def _is_there(name: str) -> bool:
-    return any((folder / f"{name}{_SUFFIX}").is_file() for folder in (user_folder(), _BUNDLED))
+    return any(_is_file(folder / f"{name}{_SUFFIX}") for folder in (user_folder(), _BUNDLED))
 
 
 def _path_of(model: str) -> Path:
     for folder in (user_folder(), _BUNDLED):
         path = folder / f"{model}{_SUFFIX}"
-        if model and os.sep not in model and "\0" not in model and path.is_file():
+        if model and os.sep not in model and _is_file(path):
             return path
-    try:
-        if Path(model).is_file():
-            return Path(model)
-    except (OSError, ValueError):
-        pass
+    if _is_file(Path(model)):
+        return Path(model)
     if model in downloadable():
         raise ModelError(f"{model} is not downloaded yet: seitz models pull {model}")
     names = ", ".join(entry.name for entry in list_models())

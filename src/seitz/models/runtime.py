@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BATCH = 1024  # rows: their activations stay in the cache
+_MOST_EXTRA = 2**26  # numbers of an input that is left at zero
 #: Outputs by which a model of seitz says more than a value.
 _EXTRAS = ("lower", "upper", "distance", "in_domain")
 
@@ -110,8 +112,12 @@ class OnnxModel:
         for port in self.inputs:
             if port.name != self._features.name:
                 # A switch or rate of dropout: zero leaves it out.
-                feed[port.name] = np.zeros([len(rows) if k == 0 and size is None else size or 1
-                                            for k, size in enumerate(port.shape)], dtype=port.dtype)  # fmt: skip
+                shape = [len(rows) if k == 0 and n is None else n or 1 for k, n in enumerate(port.shape)]
+                if math.prod(shape) > _MOST_EXTRA:
+                    raise ModelError(
+                        f"{self.card.name} wants {math.prod(shape):,} numbers for {port.name}: too many for a switch"
+                    )
+                feed[port.name] = np.zeros(shape, dtype=port.dtype)
         try:
             found = session.run(None, feed)
         except Exception as error:  # onnxruntime has many, without a common base
@@ -126,9 +132,13 @@ class OnnxModel:
         by_name = dict(zip((port.name for port in self.outputs), columns, strict=True))
         value = by_name["value"] if "value" in by_name else columns[0]
         value = value.astype(np.float64).reshape(n, -1)
-        extras = {
-            name: by_name[name].reshape(n) for name in _EXTRAS if name in by_name and "value" in by_name
-        }
+        extras = {name: by_name[name] for name in _EXTRAS if name in by_name and "value" in by_name}
+        for name, extra in extras.items():
+            if extra.size != n:
+                raise ModelError(
+                    f"{self.card.name} gave {name} of shape {extra.shape} for {n} rows: one number for each is read"
+                )
+            extras[name] = extra.reshape(n)
         domain = extras.pop("in_domain", None)
         return Answer(
             value[:, 0] if value.shape[1] == 1 else value,

@@ -14,6 +14,7 @@ from torch.nn import functional as F  # noqa: N812
 from seitz.errors import ExportError
 
 from .audit import Audited
+from .torch_trees import tree_tables, trees
 
 Operator = Callable[[list[Any], Mapping[str, Any]], Any]
 
@@ -50,7 +51,8 @@ class GraphModule(nn.Module):  # type: ignore[misc]  # torch is not seen by the 
         super().__init__()
         graph = proto.graph
         self.dropout = dropout
-        constants = {tensor.name: tensor for tensor in graph.initializer}
+        constants = {tensor.name for tensor in graph.initializer}
+        self._graph_constants = list(graph.initializer)
         ports = [port for port in graph.input if port.name not in constants]
         table = next((port for port in ports if len(port.type.tensor_type.shape.dim) == 2), ports[0])
         self._batch = _fixed_batch(table)
@@ -59,7 +61,7 @@ class GraphModule(nn.Module):  # type: ignore[misc]  # torch is not seen by the 
         self._outputs = _wanted(graph, outputs)
         self.kept = _needed(graph.node, self._outputs)
         """The nodes that are run, in their order."""
-        learned = learned_constants(self.kept, set(constants)) if trainable else {}
+        learned = self.learned() if trainable else {}
         used = {name for node in self.kept for name in node.input}
         self.sources = [tensor for tensor in graph.initializer if not trainable or tensor.name in used]
         """The constants, as the file has them."""
@@ -94,6 +96,13 @@ class GraphModule(nn.Module):  # type: ignore[misc]  # torch is not seen by the 
                 self.unfolded[node.output[0]] = value
                 self.register_parameter(f"unfolded{k}", nn.Parameter(value.clone()))
         self._nodes = [step for step in self._nodes if step[2][0] not in self._places]
+
+    def learned(self) -> dict[str, str]:
+        """Constants that training changes, as :func:`learned_constants`; those in double precision stay."""
+        constants = {
+            tensor.name for tensor in self._graph_constants if tensor.data_type != TensorProto.DOUBLE
+        }
+        return learned_constants(self.kept, constants)
 
     @property
     def places(self) -> Mapping[str, str]:
@@ -239,6 +248,8 @@ def _prepared(node: NodeProto, module: GraphModule) -> tuple[Operator, list[str]
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
     if node.op_type == "Constant" and "value" in attributes:
         attributes["value"] = torch.tensor(numpy_helper.to_array(attributes["value"]))
+    if node.op_type == "TreeEnsembleRegressor":
+        attributes = tree_tables(attributes)
     if node.op_type == "Reshape" and node.input[0] not in module.places:
         attributes["batch"] = module.fixed_batch
     return operator, list(node.input), list(node.output), attributes
@@ -335,7 +346,7 @@ def _plain(function: Callable[..., Any]) -> Operator:
 OPERATORS: Mapping[str, Operator] = {
     "Gemm": _gemm, "DequantizeLinear": _dequantize, "LayerNormalization": _layer_norm, "Gelu": _gelu,
     "BatchNormalization": _batch_norm, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Split": _split, "Clip": _clip,
-    "Reshape": _reshape, "Dropout": _dropout, "Cast": _cast,
+    "Reshape": _reshape, "TreeEnsembleRegressor": trees, "Dropout": _dropout, "Cast": _cast,
     "ReduceMean": _reduced(torch.mean), "ReduceSum": _reduced(torch.sum), "ReduceMax": _reduced(torch.amax),
     "ReduceMin": _reduced(torch.amin),
     "MatMul": _plain(torch.matmul), "Add": _plain(torch.add), "Sub": _plain(torch.sub), "Mul": _plain(torch.mul),
