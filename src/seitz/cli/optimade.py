@@ -14,10 +14,20 @@ import typer
 from .console import Debug, Json, UsageError, console, print_json
 from .streams import plain
 from .tables import Picture, check_output
-from .tune import GroupBy, GroupOption, Model, Name, NoNetworks, OutputModel, Seed, TestShare, Work
-from .tune import _check as check_model
-from .tune import _finish as finish
-from .tune import _progress as learning
+from .tune import (
+    GroupBy,
+    GroupOption,
+    Model,
+    Name,
+    NoNetworks,
+    OutputModel,
+    Seed,
+    TestShare,
+    Work,
+    check_files,
+    finish,
+    learning_bar,
+)
 from .wording import as_command_line
 
 if TYPE_CHECKING:
@@ -161,8 +171,8 @@ def adjust(
     """Fetch structures with a property, and adjust a model to them, as 'seitz tune' does."""
     from seitz.optimade import adjust as run
 
-    check_model(output, plot)
-    with learning() as progress:
+    check_files(output, plot)
+    with learning_bar() as progress:
         done = run(
             provider, filter_, target, model=model, database=database or None, mix=mix, unit=unit, base_url=base_url,
             limit=limit, cache=cache, refresh=refresh, progress=progress, name=name, group_by=group_by.value,

@@ -135,14 +135,14 @@ def adjust(
     """
     from seitz.tune import adjust as run
 
-    _check(output, plot)
-    with _progress() as progress:
+    check_files(output, plot)
+    with learning_bar() as progress:
         done = run(
             model, data, _targets(target, targets), name=name, group_by=group_by.value, test=test, n_folds=folds,
             networks=not no_networks, level=level, random_state=seed, device=device, work=work,
             references=reference or (), progress=progress,
         )  # fmt: skip
-    _finish(done, output, plot, as_json)
+    finish(done, output, plot, as_json)
 
 
 @tune.command()
@@ -177,14 +177,14 @@ def search(
     """
     from seitz.tune import search as run
 
-    _check(output, plot)
-    with _progress() as progress:
+    check_files(output, plot)
+    with learning_bar() as progress:
         done = run(
             model, data, _targets(target, targets), new_property=property_, unit=unit, sampler=sampler.value,
             n_trials=trials, name=name, group_by=group_by.value, test=test, n_folds=folds, level=level,
             random_state=seed, device=device, work=work, references=reference or (), progress=progress,
         )  # fmt: skip
-    _finish(done, output, plot, as_json)
+    finish(done, output, plot, as_json)
 
 
 @tune.command()
@@ -213,14 +213,14 @@ def transfer(
     """A model of another property, from what the layers of this one have learned."""
     from seitz.tune import transfer as run
 
-    _check(output, plot)
-    with _progress() as progress:
+    check_files(output, plot)
+    with learning_bar() as progress:
         done = run(
             model, data, _targets(target, targets), new_property=property_, unit=unit, name=name,
             group_by=group_by.value, test=test, n_folds=folds, networks=not no_networks, level=level,
             random_state=seed, device=device, work=work, references=reference or (), progress=progress,
         )  # fmt: skip
-    _finish(done, output, plot, as_json)
+    finish(done, output, plot, as_json)
 
 
 @tune.command()
@@ -251,17 +251,17 @@ def train(
     """A model from your data alone."""
     from seitz.tune import train as run
 
-    _check(output, plot)
-    with _progress() as progress:
+    check_files(output, plot)
+    with learning_bar() as progress:
         done = run(
             data, _targets(target, targets), property=property_, unit=unit, descriptor=descriptor, name=name,
             group_by=group_by.value, test=test, n_folds=folds, networks=not no_networks, level=level,
             random_state=seed, device=device, work=work, references=reference or (), progress=progress,
         )  # fmt: skip
-    _finish(done, output, plot, as_json)
+    finish(done, output, plot, as_json)
 
 
-def _check(output: Path | None, plot: Path | None) -> None:
+def check_files(output: Path | None, plot: Path | None) -> None:
     """Refuse what could not be written, before any work is done."""
     if output is not None and output.suffix.lower() != ".onnx":
         raise UsageError(f"{plain(output)}: the name must end in .onnx")
@@ -278,7 +278,7 @@ def _targets(column: str, path: Path | None) -> Any:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None] | None]:
+def learning_bar() -> Iterator[Callable[[str, int, int], None] | None]:
     if not sys.stderr.isatty():
         yield None
         return
@@ -292,7 +292,7 @@ def _progress() -> Iterator[Callable[[str, int, int], None] | None]:
         yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
 
 
-def _finish(done: Tuned, output: Path | None, plot: Path | None, as_json: bool) -> None:
+def finish(done: Tuned, output: Path | None, plot: Path | None, as_json: bool) -> None:
     if output is not None:
         done.save(output)
     if plot is not None:

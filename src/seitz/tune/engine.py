@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from seitz._typing import FloatArray, IndexArray
 
-from .kernel import Kernel
+from .kernel import Gains, Kernel
 from .loop import Curve
 from .methods import (
     KERNEL_ALONE,
@@ -98,6 +99,7 @@ class Contest:
     progress: Progress | None = None
     fits: dict[tuple[str, int | None], Fitted] = field(default_factory=dict)
     """What quick methods have learned, by name and fold; None for all rows."""
+    gains: dict[int | None, Gains] = field(default_factory=dict)
 
     def run(self, methods: Sequence[Method]) -> list[Entry]:
         """All methods, and a mean of some if that is better; quick ones first."""
@@ -141,9 +143,9 @@ class Contest:
         entry = Entry(method, np.full(len(self.targets), np.nan))
         start = time.perf_counter()
         for k, held in enumerate(self.folds):
-            if self.progress is not None:
-                self.progress(f"{method.name}, fold {k + 1} of {len(self.folds)}", done + k, steps)
-            fitted = self._fitted(method, k)
+            say = partial(self._say, f"{method.name}, fold {k + 1} of {len(self.folds)}", done + k, steps)
+            say()
+            fitted = self._fitted(method, k, epochs=None, say=say)
             entry.unseen[held] = fitted.predict(self.views.rows(held))
             if isinstance(fitted, Network):
                 entry.curves.append(fitted.curve)
@@ -167,12 +169,22 @@ class Contest:
         best = min((self.errors(other, held) for other in others if other.complete), default=np.inf)
         return self.errors(entry, held) > _FAR * best
 
-    def _fitted(self, method: Method, fold: int | None, epochs: int | None = None) -> Fitted:
+    def _say(self, what: str, done: int, steps: int, epoch: int = 0, n_epochs: int = 0, *_: float) -> None:
+        if self.progress is not None:
+            self.progress(f"{what}, epoch {epoch} of {n_epochs}" if epoch else what, done, steps)
+
+    def _fitted(
+        self,
+        method: Method,
+        fold: int | None,
+        epochs: int | None = None,
+        say: Callable[..., None] | None = None,
+    ) -> Fitted:
         """What a method learns without a fold; quick ones are asked more than once."""
         key = method.name, fold
         if key in self.fits:
             return self.fits[key]
-        fitted = method.fit(self._task(method, fold, epochs))
+        fitted = method.fit(replace(self._task(method, fold, epochs), progress=say))
         if not method.slow:
             self.fits[key] = fitted
         return fitted
@@ -185,6 +197,7 @@ class Contest:
             self.views.rows(rows), self.targets[rows], tuple(self.groups[k] for k in rows.tolist()),
             None if held is None else (self.views.rows(held), self.targets[held]), epochs, self.seed,
             None if self.work is None or not method.slow else self.work / name, None, self.device,
+            self.gains.setdefault(fold, {}),
         )  # fmt: skip
 
     def _blended(self, entries: list[Entry]) -> Entry | None:

@@ -1,8 +1,9 @@
-"""What was learned as one ONNX graph: operators that every version since opset 7 has, in single precision."""
+"""What was learned as one ONNX graph, with operators that every version since opset 7 has."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,12 +34,13 @@ class Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self._domains = {"": opset}
+        self._float: type = np.float32
 
     def constant(self, values: Any) -> str:
-        """Name of an array; floats in single precision."""
+        """Name of an array; floats in the precision of the place."""
         array = np.asarray(values)
         if array.dtype.kind == "f":
-            array = array.astype(np.float32)
+            array = array.astype(self._float)
         name = f"c{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
@@ -49,6 +51,19 @@ class Graph:
         name = f"t{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, names, [name], name=name, **attributes))
         return name
+
+    @contextmanager
+    def in_double(self) -> Iterator[None]:
+        """Constants within are in double precision; what they meet must be cast to it."""
+        self._float = np.float64
+        try:
+            yield
+        finally:
+            self._float = np.float32
+
+    def cast(self, x: str, kind: int) -> str:
+        """x as another type, e.g. ``TensorProto.DOUBLE``."""
+        return self.add("Cast", x, to=kind)
 
     def trees(self, x: str, **attributes: Any) -> str:
         """(n, 1) sum of regression trees; attributes of ``TreeEnsembleRegressor``."""

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from onnx import TensorProto
 from torch import Tensor
 
 from seitz._typing import FloatArray
 
-from .boosting import boosted, importance
-from .graphs import FEATURES, Graph
+from .boosting import importance
+from .graphs import Graph
 from .networks import Views
 
 MAX_ROWS = 1200  # the cost grows with their cube
@@ -29,6 +30,9 @@ _LIMIT = 8.0  # standard deviations that a column may be away
 _PRIOR = 0.05
 _STEPS = 40
 _JITTER = 1e-6
+
+#: Share of each feature in what trees gain, for the target and for its logarithm.
+Gains = dict[bool, FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +70,11 @@ def standardised(x: FloatArray) -> tuple[FloatArray, FloatArray]:
     return centre, np.where(alive, 1.0 / np.where(alive, spread, 1.0), 0.0)
 
 
-def _blocks(views: Views, targets: FloatArray, seed: int) -> list[tuple[str, Block]]:
+def _blocks(views: Views, gains: FloatArray) -> list[tuple[str, Block]]:
     """(kind of covariance, columns) of each part."""
     centre, unit = standardised(views.features)
     n = views.features.shape[1]
-    weights = np.sqrt(importance(views, targets, seed) + 1e-3 / n)
+    weights = np.sqrt(gains + 1e-3 / n)
     weights *= 1.0 / np.linalg.norm(weights)
     found = [
         ("matern", Block("features", centre, unit, np.full(n, n**-0.5))),
@@ -161,7 +165,14 @@ class Kernel:
     def write(
         self, graph: Graph, names: dict[str, str], *, deviation: bool = False
     ) -> tuple[str, tuple[str, str]]:
-        """(n, 1) value and, if wanted, deviations in a graph."""
+        """(n, 1) value and, if wanted, deviations in a graph; in double precision, since large terms cancel."""
+        with graph.in_double():
+            wide = {name: graph.cast(source, TensorProto.DOUBLE) for name, source in names.items()}
+            found = self._write(graph, wide, deviation)
+        value, *widths = (graph.cast(x, TensorProto.FLOAT) if x else "" for x in found)
+        return value, (widths[0], widths[1])
+
+    def _write(self, graph: Graph, names: dict[str, str], deviation: bool) -> tuple[str, str, str]:
         cross, own = "", ""
         mapped: dict[int, str] = {}
         parts = zip(self.blocks, self.amplitudes, self.lengths, self.points, strict=True)
@@ -183,7 +194,7 @@ class Kernel:
         value = graph.linear(cross, self.spread * self.alpha[:, None], self.mean)
         value = graph.between(value, self.low, self.high)
         value = graph.add("Exp", value) if self.logarithm else value
-        return value, self._write_deviations(graph, cross, own, value) if deviation else ("", "")
+        return value, *(self._write_deviations(graph, cross, own, value) if deviation else ("", ""))
 
     def _write_deviations(self, graph: Graph, cross: str, own: str, value: str) -> tuple[str, str]:
         white = graph.add("MatMul", cross, self.whitener.T)
@@ -205,22 +216,33 @@ def _matern(graph: Graph, x: str, square: str, points: FloatArray, amplitude: fl
 
 
 def fit_kernel(
-    views: Views, targets: FloatArray, *, seed: int = 0, logarithm: bool | None = None, weigh: bool = True
+    views: Views,
+    targets: FloatArray,
+    *,
+    seed: int = 0,
+    logarithm: bool | None = None,
+    gains: Gains | None = None,
 ) -> Kernel:
-    """A process for (n,) targets; of their logarithm if that is more likely, unless it is said."""
+    """A process for (n,) targets; of their logarithm if that is more likely, unless it is said.
+
+    ``gains`` keeps what the trees found for the next process of the same rows.
+    """
     if len(targets) > MAX_ROWS:
         chosen = np.sort(np.random.default_rng(seed).choice(len(targets), MAX_ROWS, replace=False))
         views, targets = views.rows(chosen), targets[chosen]
     kinds = [False, True] if logarithm is None and bool((targets > 0).all()) else [bool(logarithm)]
-    found = [_fitted(views, targets, seed, kind) for kind in kinds]
+    known = {} if gains is None else gains
+    found = [_fitted(views, targets, seed, kind, known) for kind in kinds]
     return max(found, key=lambda kernel: kernel.evidence)
 
 
-def _fitted(views: Views, targets: FloatArray, seed: int, logarithm: bool) -> Kernel:
+def _fitted(views: Views, targets: FloatArray, seed: int, logarithm: bool, gains: Gains) -> Kernel:
     y = np.log(targets) if logarithm else targets
     mean, spread = float(y.mean()), float(y.std()) or 1.0
     t = torch.as_tensor((y - mean) / spread)
-    blocks = _blocks(views, y, seed)
+    if logarithm not in gains:
+        gains[logarithm] = importance(views, y, seed)
+    blocks = _blocks(views, gains[logarithm])
     points = [block.of(views) for _, block in blocks]
     kinds = [kind for kind, _ in blocks]
     some = np.random.default_rng(seed + 1).permutation(len(t))[:_SEARCHED]
@@ -299,11 +321,3 @@ def _likeliest(kinds: list[str], points: list[FloatArray], t: Tensor) -> tuple[T
     optimiser.step(closure)
     with torch.no_grad():
         return theta.detach().clamp(-9.0, 5.0), float(loss())
-
-
-def names_of(graph: Graph, value: str = "", hidden: str = "") -> dict[str, str]:
-    """Names of the columns that blocks are made of."""
-    return {"features": FEATURES, "value": value, "hidden": hidden}
-
-
-__all__ = ["Block", "Kernel", "boosted", "fit_kernel", "names_of", "standardised"]

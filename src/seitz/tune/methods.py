@@ -13,7 +13,7 @@ from seitz._typing import FloatArray, IndexArray
 
 from .boosting import boosted, write_trees
 from .graphs import FEATURES, Graph
-from .kernel import Block, Kernel, fit_kernel, names_of, standardised
+from .kernel import Block, Gains, Kernel, fit_kernel, standardised
 from .loop import Curve, fit
 from .networks import Adapted, Base, Dense, Views, device_of, drawn_again, predictions
 from .settings import Settings
@@ -34,6 +34,8 @@ class Task:
         The rows that the model will be judged on; None when it is made of all of them.
     epochs
         How long networks are to be trained, if there is no validation part.
+    gains
+        What trees have found about these rows.
     """
 
     views: Views
@@ -45,6 +47,7 @@ class Task:
     checkpoint: Path | None = None
     progress: Callable[[int, int, float, float], None] | None = None
     device: str | None = None
+    gains: Gains = field(default_factory=dict)
 
 
 class Fitted(Protocol):
@@ -208,7 +211,7 @@ class KernelMethod:
 
     def fit(self, task: Task) -> Process:
         views = task.views if self.uses_model else task.views.without_model
-        return Process(fit_kernel(views, task.targets, seed=task.seed), self.uses_model)
+        return Process(fit_kernel(views, task.targets, seed=task.seed, gains=task.gains), self.uses_model)
 
 
 KERNEL_ALONE = KernelMethod("kernel on the features", False, False)
@@ -370,7 +373,3 @@ def rows_without(n: int, held: IndexArray) -> IndexArray:
     """The other row numbers."""
     found: IndexArray = np.setdiff1d(np.arange(n), held)
     return found
-
-
-__all__ = ["KERNEL_ALONE", "Blend", "BoostedCorrection", "Boosting", "KernelMethod", "NetworkMethod", "OffsetSlope",
-           "Task", "blend_weights", "names_of", "rows_without"]  # fmt: skip

@@ -17,7 +17,7 @@ from seitz._typing import FloatArray, IndexArray
 from seitz.errors import ExportError, ModelError, TuneError
 from seitz.models.audit import audit_bytes
 from seitz.models.runtime import OnnxModel
-from seitz.models.torch_graph import GraphModule, as_trainable, learned_constants
+from seitz.models.torch_graph import GraphModule, as_trainable
 
 _ROWS = 1024
 
@@ -109,7 +109,7 @@ class Base:
 
     def head_places(self, module: GraphModule) -> set[str]:
         """Names of the parameters of the last products."""
-        learned = learned_constants(module.kept, {tensor.name for tensor in module.sources})
+        learned = module.learned()
         places = {module.places[name] for name, product in learned.items() if product in self._heads}
         return places & {name for name, _ in module.named_parameters()}
 
@@ -130,7 +130,7 @@ def _versions(content: bytes) -> tuple[int, int]:
 
 def _last_products(module: GraphModule, value: str) -> tuple[list[str], set[str]]:
     """Tensors that the last products before the value take, and those products."""
-    learned = learned_constants(module.kept, {tensor.name for tensor in module.sources})
+    learned = module.learned()
     products = {node.output[0]: node for node in module.kept if node.op_type in ("MatMul", "Gemm")}
     producers = {name: node for node in module.kept for name in node.output}
     hidden: list[str] = []

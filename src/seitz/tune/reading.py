@@ -16,6 +16,8 @@ from seitz.elements import SYMBOLS
 from seitz.errors import ReadError, TuneError
 from seitz.table import FeatureTable
 
+from .records import structures_with
+
 _TABLES = (".parquet", ".csv", ".npz", ".jsonl", ".csv.gz", ".csv.zst", ".jsonl.gz", ".jsonl.zst")
 _VALUES = (".npy", ".txt", ".csv")
 
@@ -88,6 +90,10 @@ def _of_file(path: str, targets: Any, descriptor: str | Descriptor, walk: Walk |
     if path.lower().endswith(".npy"):
         values = np.load(path, allow_pickle=False)
         return as_table(np.asarray(values), targets, descriptor, walk)
+    found = structures_with(path, targets) if isinstance(targets, str) and descriptor else None
+    if found is not None:
+        records, ids, values = found
+        return _of_structures(records, np.array(values), find_descriptor(descriptor, walk), ids)
     ids, columns, metadata, extra = _columns(path)
     said, schema = metadata.get("seitz.descriptor", ""), metadata.get("seitz.schema", "")
     if not descriptor and not said:
@@ -199,12 +205,14 @@ def _floats(texts: Sequence[str]) -> FloatArray:
     return np.array([number(text) for text in texts])
 
 
-def _of_structures(structures: Any, targets: Any, descriptor: Descriptor) -> Found:
+def _of_structures(
+    structures: Any, targets: Any, descriptor: Descriptor, ids: Sequence[str] | None = None
+) -> Found:
     """Features of structures; those that fail keep their row, which is set aside later."""
     from seitz.featurize import featurize
     from seitz.models.predictions import with_elements
 
-    wide = featurize(structures, descriptor=with_elements(descriptor), on_error="record")
+    wide = featurize(structures, descriptor=with_elements(descriptor), on_error="record", ids=ids)
     own = FeatureTable(
         np.ascontiguousarray(wide.values[:, : len(descriptor)]),
         descriptor,

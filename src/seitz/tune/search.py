@@ -106,7 +106,7 @@ class _Judge:
 
         self._plan, self._start, self._method = plan, start, NetworkMethod
         some = plan.contest.folds[: max(_FOLDS, 1)]
-        self._contest = replace(plan.contest, folds=some, progress=None, work=None, fits={})
+        self._contest = replace(plan.contest, folds=some, progress=None, work=None, fits={}, gains={})
         self._key = f"{plan.train.digest} {plan.model.digest} {start} {plan.chosen.random_state} {len(some)}"
         self._file = None if plan.chosen.work is None else Path(plan.chosen.work) / "trials.jsonl"
         self._known = dict(self._stored())
