@@ -95,6 +95,13 @@ def audit(path: str | os.PathLike[str]) -> Audited:
 def audit_bytes(content: bytes) -> Audited:
     """The same for the content of a file."""
     model = _parsed(content)
+    try:
+        return _audited(model, content)
+    except UnicodeDecodeError:  # names are decoded when they are first read
+        raise ModelError("a text in the graph is no UTF-8") from None
+
+
+def _audited(model: ModelProto, content: bytes) -> Audited:
     _check_header(model)
     _check_graph(model.graph)
     check_tensors(model.graph)
