@@ -7,9 +7,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from seitz.errors import ModelError
+from seitz.descriptors import descriptor
+from seitz.errors import CardError, DescriptorError, ModelError
 
-from .audit_graph import check_arguments, check_shapes, check_tensors
+from .audit_graph import check_arguments, check_tensors
+from .audit_shapes import check_shapes
+from .card import METADATA_KEY, card_from_json
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
@@ -25,13 +28,13 @@ _PLAIN = """
 Abs Add And ArgMax ArgMin BatchNormalization Cast CastLike Ceil Celu Clip Concat Constant ConstantOfShape
 DequantizeLinear Div Dropout DynamicQuantizeLinear Elu Equal Erf Exp Expand Flatten Floor Gather GatherElements
 Gelu Gemm Greater GreaterOrEqual HardSigmoid HardSwish Identity InstanceNormalization IsNaN LayerNormalization
-LeakyRelu Less LessOrEqual Log LogSoftmax LpNormalization MatMul MatMulInteger Max Mean Min Mish Mul Neg Not Or
+LeakyRelu Less LessOrEqual Log LogSoftmax MatMul MatMulInteger Max Mean Min Mish Mul Neg Not Or
 PRelu Pow QLinearMatMul QuantizeLinear Range Reciprocal ReduceL1 ReduceL2 ReduceMax ReduceMean ReduceMin
 ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round Selu Shape Sigmoid Sign Size Slice Softmax Softplus
 Softsign Split Sqrt Squeeze Sub Sum Tanh ThresholdedRelu TopK Transpose Trilu Unsqueeze Where
 """
 _LEARNING = """
-ArrayFeatureExtractor Imputer LinearRegressor Normalizer SVMRegressor Scaler TreeEnsemble TreeEnsembleRegressor
+ArrayFeatureExtractor Imputer LinearRegressor Normalizer SVMRegressor Scaler TreeEnsembleRegressor
 """
 
 #: Operators of feed-forward models on tables, quantised ones and calibrated intervals included. Control flow, random
@@ -115,13 +118,19 @@ def _audited(model: ModelProto, content: bytes) -> Audited:
     for port in ports:
         _check_input(port)
     outputs = tuple(_port(port, "output") for port in model.graph.output)
-    check_shapes(model)
-    return Audited(
-        content,
-        ports,
-        outputs,
-        {entry.key: entry.value for entry in model.metadata_props},
-    )
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    check_shapes(model, _told_widths(ports, metadata))
+    return Audited(content, ports, outputs, metadata)
+
+
+def _told_widths(ports: tuple[Port, ...], metadata: dict[str, str]) -> dict[str, int]:
+    """Width of the input that takes features, where only a card in the file tells it."""
+    try:
+        n = len(descriptor(card_from_json(metadata[METADATA_KEY]).descriptor))
+    except (KeyError, CardError, DescriptorError):  # none, or it is refused when it is asked for
+        return {}
+    tables = [port for port in ports if len(port.shape) == 2 and port.dtype.startswith("float")]
+    return {port.name: n for port in tables[:1] if port.shape[1] is None}
 
 
 def _parsed(content: bytes) -> ModelProto:

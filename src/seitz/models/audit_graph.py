@@ -1,4 +1,4 @@
-"""The parts of a model's graph fit together, its numbers are finite, and nothing in it grows out of bounds."""
+"""The operations of a model have what they need, and its numbers are there and finite."""
 
 from __future__ import annotations
 
@@ -12,13 +12,9 @@ from seitz.errors import ModelError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
+    from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 MAX_ELEMENTS = 2**31  # of one tensor in the file
-MAX_COMPUTED = 2**28  # of one that is computed, its unknown axes left out
-_MAX_TARGETS = 10_000
-_SMALL = 1024  # elements; larger constants say nothing about shapes
-_ROWS = 1024  # as a batch has
 
 #: Operators that may be given infinity: as a bound, or as what is compared with and chosen.
 _MAY_BE_INFINITE = frozenset(
@@ -31,17 +27,13 @@ _MAY_BE_INFINITE = frozenset(
         "LessOrEqual",
         "Max",
         "Min",
-        "TreeEnsemble",
         "Where",
     }
 )
 #: Attributes likewise: thresholds of trees.
-_INFINITE_ATTRIBUTES = frozenset({"nodes_values", "nodes_splits", "min", "max"})
+_INFINITE_ATTRIBUTES = frozenset({"nodes_values", "min", "max"})
 #: Attributes that name what a missing number looks like.
 _NAN_ATTRIBUTES = frozenset({"replaced_value_float", "nodes_hitrates", "nodes_hitrates_as_tensor"})
-#: Operators whose output is as large as a number says.
-_SIZED = frozenset({"ConstantOfShape", "Expand", "Range"})
-_MODES = {b"LEAF"} | {b"BRANCH_" + kind for kind in (b"LEQ", b"LT", b"GTE", b"GT", b"EQ", b"NEQ")}
 _SCALED = {"DequantizeLinear": (1,), "QuantizeLinear": (1,), "QLinearMatMul": (1, 4, 6)}
 
 
@@ -144,141 +136,3 @@ def check_arguments(model: ModelProto) -> None:
             # onnxruntime crashes on a normalisation whose bias is there but has no name.
             if not name and (not optional or node.op_type == "LayerNormalization"):
                 raise ModelError(f"the operation {title} lacks its input {k + 1}")
-        if node.domain == "ai.onnx.ml":
-            _check_learning(node, title)
-
-
-def _check_learning(node: NodeProto, title: str) -> None:
-    """Lists of the machine-learning operators that belong together are equally long, and numbers of targets sane."""
-    ints = {attribute.name: attribute.i for attribute in node.attribute}
-    lists = {a.name: list(a.ints) for a in node.attribute if a.ints}
-    lengths = {a.name: len(a.ints) or len(a.floats) or len(a.strings) for a in node.attribute}
-    for name in ("n_targets", "targets"):
-        if name in ints and not 1 <= ints[name] <= _MAX_TARGETS:
-            raise ModelError(f"the operation {title} has {ints[name]:,} targets")
-    if node.op_type == "TreeEnsembleRegressor":
-        for start in ("nodes_", "target_"):
-            if len({n for name, n in lengths.items() if name.startswith(start) and n}) > 1:
-                raise ModelError(f"the trees of {title} have lists of different lengths")
-        targets = lists.get("target_ids", [])
-        if any(not 0 <= target < ints.get("n_targets", 1) for target in targets):
-            raise ModelError(f"the trees of {title} have values for targets that do not exist")
-        if any(feature < 0 for feature in lists.get("nodes_featureids", [])):
-            raise ModelError(f"the trees of {title} ask for a feature that does not exist")
-        if not _are_trees(node):
-            raise ModelError(f"what {title} holds are no trees")
-    if node.op_type == "SVMRegressor" and ints.get("n_supports", 0):
-        n = ints["n_supports"]
-        if n != lengths.get("coefficients", 0) or lengths.get("support_vectors", 0) % n:
-            raise ModelError(f"the {n:,} support vectors of {title} are not there")
-
-
-def _are_trees(node: NodeProto) -> bool:
-    """Whether all branches are of a known kind and lead to nodes of their tree, none of which leads back."""
-    found = {attribute.name: attribute for attribute in node.attribute}
-    names = ("nodes_treeids", "nodes_nodeids", "nodes_truenodeids", "nodes_falsenodeids")
-    if not found.keys() >= {*names, "nodes_modes"}:
-        return False
-    modes = [bytes(mode) for mode in found["nodes_modes"].strings]
-    rows = list(zip(*(found[name].ints for name in names), modes, strict=False))
-    below = {
-        (tree, number): [] if mode == b"LEAF" else [(tree, yes), (tree, no)]
-        for tree, number, yes, no, mode in rows
-    }
-    children = [child for pair in below.values() for child in pair]
-    roots = below.keys() - set(children)
-    if not set(modes) <= _MODES or len(below) < len(rows) or not below.keys() >= set(children):
-        return False
-    seen, stack = 0, list(roots)
-    while stack and seen <= len(rows):
-        seen += 1
-        stack += below[stack.pop()]
-    # All nodes are reached once each: nothing is in a circle or below two branches.
-    return seen == len(rows) and not stack and len(roots) == len({tree for tree, _ in below})
-
-
-def check_shapes(model: ModelProto) -> None:
-    """Refuse graphs whose parts do not fit together, by the rules of the standard, and what they would fill."""
-    import onnx
-    from onnx import shape_inference
-
-    outline = _outline(model)
-    try:
-        onnx.checker.check_model(outline)
-        for (
-            port
-        ) in outline.graph.output:  # a shape must be there for the checker, and none for what comes next
-            port.type.tensor_type.ClearField("shape")
-        declared = shape_inference.infer_shapes(outline, check_type=True, strict_mode=True)
-        _set_rows(outline.graph.input)
-        sized = shape_inference.infer_shapes(outline, data_prop=True)
-    except Exception as error:  # there are several, without a common base
-        raise ModelError(f"the graph is not sound: {_short(error)}") from None
-    _check_outputs(model.graph, declared.graph)
-    shapes = {}
-    for info in (*sized.graph.value_info, *sized.graph.output):
-        if info.type.tensor_type.HasField("shape"):
-            dims = info.type.tensor_type.shape.dim
-            shapes[info.name] = [d.dim_value if d.HasField("dim_value") else None for d in dims]
-            size = math.prod(n for n in shapes[info.name] if n is not None)
-            if size > MAX_COMPUTED:
-                raise ModelError(f"{info.name} would have {size:,} numbers, more than {MAX_COMPUTED:,}")
-    for node in model.graph.node:
-        if node.op_type in _SIZED and None in shapes.get(node.output[0], [None]):
-            raise ModelError(
-                f"how large the operation {node.name or node.op_type} makes its output is not told beforehand"
-            )
-
-
-def _outline(model: ModelProto) -> ModelProto:
-    """The model without its weights, which become inputs, and without the sizes its outputs declare."""
-    import onnx
-    from onnx import helper
-
-    found = onnx.ModelProto(ir_version=max(model.ir_version, 4))  # since 4 constants need not be inputs
-    opsets = {(entry.domain, entry.version): entry for entry in model.opset_import}  # some say one twice
-    found.opset_import.extend(opsets.values())
-    found.graph.name = model.graph.name or "graph"
-    found.graph.node.extend(model.graph.node)
-    named = {tensor.name for tensor in model.graph.initializer}
-    found.graph.input.extend(port for port in model.graph.input if port.name not in named)
-    for tensor in model.graph.initializer:
-        if math.prod(tensor.dims) <= _SMALL:
-            found.graph.initializer.add().CopyFrom(tensor)
-        else:
-            found.graph.input.append(
-                helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
-            )
-    for port in model.graph.output:
-        kind = port.type.tensor_type.elem_type
-        found.graph.output.append(helper.make_tensor_value_info(port.name, kind, []))
-    return found
-
-
-def _set_rows(ports: list[ValueInfoProto]) -> None:
-    """Give inputs whose number of rows is free as many as a batch has."""
-    for port in ports:
-        dims = port.type.tensor_type.shape.dim
-        if dims and not dims[0].dim_value:
-            dims[0].Clear()
-            dims[0].dim_value = _ROWS
-
-
-def _check_outputs(graph: GraphProto, inferred: GraphProto) -> None:
-    """Compare the axes of the outputs with those announced; the first is left out, as exporters often err in it."""
-    for port, found in zip(graph.output, inferred.output, strict=True):
-        announced, true = port.type.tensor_type, found.type.tensor_type
-        if not (announced.HasField("shape") and true.HasField("shape")):
-            continue
-        pairs = list(zip(announced.shape.dim, true.shape.dim, strict=False))[1:]
-        differ = any(a.dim_value > 0 < b.dim_value and a.dim_value != b.dim_value for a, b in pairs)
-        if len(announced.shape.dim) != len(true.shape.dim) or differ:
-            raise ModelError(f"the output {port.name} has another shape than it announces")
-
-
-def _short(error: Exception) -> str:
-    """What a checker says, on one short line."""
-    text = " ".join(str(error).split("\n\n==>")[0].split())
-    for word in ("[ShapeInferenceError] ", "[TypeInferenceError] ", "Inference error(s): "):
-        text = text.replace(word, "")
-    return text[:200] or type(error).__name__
