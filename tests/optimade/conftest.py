@@ -99,3 +99,14 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def fetched(server: Faults, waits: list[float]) -> Callable[..., OptimadeTable]:
     """Fetch what is on one shelf of the provider: 48 records in six pages."""
     return partial(fetch, server.url, FEW, NESTED, page_limit=PAGE)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Tuning without a fight for processors."""
+    torch = pytest.importorskip("torch", reason="torch is part of the extra 'tune'")
+    pytest.importorskip("sklearn", reason="scikit-learn is part of the extra 'tune'")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

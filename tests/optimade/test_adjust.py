@@ -18,17 +18,6 @@ def lab(server):
     return Provider("lab", (Database("lab", server.url, (ENERGY,)),))
 
 
-@pytest.fixture
-def one_thread():
-    """No fight for processors."""
-    torch = pytest.importorskip("torch", reason="torch is part of the extra 'tune'")
-    pytest.importorskip("sklearn", reason="scikit-learn is part of the extra 'tune'")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def test_three_lines_lead_from_a_filter_to_a_model(lab, clean, tmp_path, one_thread):
     told = []
     tuned = adjust(
@@ -46,12 +35,18 @@ def test_three_lines_lead_from_a_filter_to_a_model(lab, clean, tmp_path, one_thr
     assert len(seitz.predict(clean.structures[:3], model=str(tmp_path / "tuned.onnx"))) == 3
 
 
-def test_the_unit_must_be_that_of_the_model(server, clean):
-    with pytest.raises(OptionError, match=r"the unit of .* is not known: give it, as unit='eV/atom'"):
-        adjust_to(clean)
+def test_the_unit_must_be_that_of_the_model_before_anything_is_asked(server, clean, one_thread):
     with pytest.raises(
-        OptionError, match=r"default predicts in eV/atom, and .* is in GPa: seitz\.tune\.transfer"
+        OptionError, match=r"the unit of .* is not known: name it as unit, 'eV/atom' if it is"
+    ):
+        adjust_to(clean)
+    with pytest.raises(OptionError, match="structures alone have no targets"):
+        adjust_to(fetch(server.url, "nsites=3", ()))
+    server.reset()
+    with pytest.raises(
+        OptionError, match=r"default predicts in eV/atom, and .* is in GPa: fetch a table, and"
     ):
         adjust(server.url, "nsites=3", NESTED, unit="GPa")
-    with pytest.raises(OptionError, match="the table has no targets"):
-        adjust_to(fetch(server.url, "nsites=3", ()))
+    with pytest.raises(OptionError, match=r"level=1\.5"):
+        adjust(server.url, "nsites=3", NESTED, unit="eV/atom", level=1.5)
+    assert not server.seen

@@ -25,7 +25,7 @@ def test_one_of_several_databases_must_be_named(lab, server):
         OptionError, match="lab has several databases, whose values differ: name one of pbe, pbesol"
     ):
         fetch(lab, "nsites<5")
-    with pytest.raises(OptionError, match="database='scan': lab has pbe, pbesol"):
+    with pytest.raises(OptionError, match="database 'scan': lab has pbe, pbesol"):
         fetch(lab, "nsites<5", database="scan")
     with pytest.raises(OptionError, match="do not belong together unless you say so: mix=True"):
         fetch(lab, "nsites<5", database=("pbe", "pbesol"))
@@ -71,7 +71,7 @@ def test_units_are_never_mixed(server, second):
     )
     with pytest.raises(OptionError, match="the units of a, b differ"):
         fetch(own, "", database=("a", "b"), mix=True)
-    with pytest.raises(OptionError, match="is in eV/atom, and nothing is converted"):
+    with pytest.raises(OptionError, match="is in eV/atom, not in meV/atom, and nothing is converted"):
         fetch(own, "", database="a", unit="meV/atom")
 
 

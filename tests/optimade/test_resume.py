@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import gzip
 import os
 import subprocess
@@ -12,8 +13,8 @@ from pathlib import Path
 import pytest
 from optimade_samples import FEW, N_PAGES, NESTED, PAGE
 
-from seitz.errors import WriteError
-from seitz.optimade import cache_folder, fetch, store
+from seitz.errors import OptimadeError, WriteError
+from seitz.optimade import cache_folder, fetch, lock, store
 
 SCRIPT = """
 import sys
@@ -171,9 +172,8 @@ def test_what_is_kept_is_compressed_and_complete(fetched, server, tmp_path):
     fetched()
     pages = sorted((tmp_path / "cache").rglob("page-*"))
     assert [page.name for page in pages] == [f"page-{number:06}.json.gz" for number in range(N_PAGES)]
-    assert sorted({path.name for path in pages[0].parent.iterdir()} - {p.name for p in pages}) == [
-        "query.json"
-    ]
+    others = {path.name for path in pages[0].parent.iterdir()} - {page.name for page in pages}
+    assert others == {"lock", "query.json"}
     for page in pages:
         assert page.stat().st_size < len(gzip.decompress(page.read_bytes()))
 
@@ -190,3 +190,69 @@ def test_a_folder_that_cannot_be_written_is_named(fetched, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(WriteError, match="file"):
         fetched(cache=tmp_path / "file")
+
+
+# --- several processes -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def busy(server, tmp_path):
+    """A process that waits for the third page."""
+    server.reset({2: "hang"})
+    arguments = [server.url, FEW, "/".join(NESTED), str(tmp_path / "pages")]
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, *arguments], env=os.environ | {"NO_PROXY": "*"})
+    assert server.reached.wait(60)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_one_process_at_a_time_asks_and_the_next_one_needs_no_clearing_up(fetched, server, busy, tmp_path):
+    for refresh in (False, True):
+        with pytest.raises(OptimadeError, match=r"another process is fetching the same into .*pages.*: wait"):
+            fetched(cache=tmp_path / "pages", refresh=refresh)
+    assert len(server.seen) == 3
+    assert len(fetched(cache=tmp_path / "other pages")) == 39
+    busy.kill()
+    busy.wait()
+    server.reset()
+    fetched(cache=tmp_path / "pages")
+    assert len(server.seen) == N_PAGES - 2
+
+
+def test_any_number_of_processes_read_what_is_there_and_none_changes_it_meanwhile(fetched, server):
+    def read_too(done, total):
+        if done == PAGE:
+            assert fetched().ids == whole.ids
+            with pytest.raises(OptimadeError, match="another process"):
+                fetched(refresh=True)
+
+    whole = fetched()
+    server.reset()
+    assert fetched(progress=read_too).ids == whole.ids
+    assert not server.seen and fetched().ids == whole.ids
+
+
+def test_write_protected_pages_are_read_and_not_changed(fetched, server, monkeypatch):
+    whole, opened = fetched(), os.open
+
+    def protected(path, *options, **more):
+        if Path(path).name == "lock":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, *options, **more)
+
+    monkeypatch.setattr(os, "open", protected)
+    server.reset()
+    assert fetched().ids == whole.ids
+    with pytest.raises(WriteError, match="Permission denied"):
+        fetched(refresh=True)
+    assert not server.seen
+
+
+def test_files_that_cannot_be_locked_are_told_of_and_used(fetched, expected, tmp_path, monkeypatch, caplog):
+    def no_locks(file, *, shared):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(lock, "_lock", no_locks)
+    assert file_bytes(fetched(), tmp_path / "unlocked.parquet") == expected
+    assert "cannot be locked" in caplog.text

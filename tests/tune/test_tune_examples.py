@@ -219,7 +219,7 @@ def test_splits_are_the_same_for_a_seed(groups, seed):
 
 
 def test_splits_that_cannot_be_are_refused():
-    with pytest.raises(TuneError, match="1 groups cannot be split"):
+    with pytest.raises(TuneError, match="1 group cannot be split: group by composition or by row"):
         tune.split(["a"] * 9)
     with pytest.raises(OptionError, match=r"test=1.0"):
         tune.split(list("abc"), test=1.0)

@@ -260,7 +260,7 @@ def test_a_device_that_is_not_here_is_named():
     base, given = task()
     if torch.cuda.is_available():
         pytest.skip("this machine has cuda")
-    with pytest.raises(TuneError, match="device='cuda': not on this machine; there is"):
+    with pytest.raises(TuneError, match="device 'cuda' is not on this machine; there is"):
         NetworkMethod(base, "fine-tune", QUICK).fit(replace(given, device="cuda"))
 
 

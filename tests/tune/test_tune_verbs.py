@@ -21,7 +21,14 @@ from seitz.tune.finish import Finish
 from seitz.tune.graphs import FEATURES, Graph
 from seitz.tune.intervals import calibrate
 from seitz.tune.kernel import fit_kernel
-from seitz.tune.methods import Boosting, KernelMethod, NetworkMethod, blend_weights
+from seitz.tune.methods import (
+    BoostedCorrection,
+    Boosting,
+    KernelMethod,
+    NetworkMethod,
+    OffsetSlope,
+    blend_weights,
+)
 from seitz.tune.networks import Base, plain_views, predictions
 
 QUICK = tune.Settings(epochs=6, patience=6, head_epochs=2, batch=16, rate=3e-3)
@@ -99,10 +106,32 @@ def test_a_tuned_model_runs_like_any_other(adjusted, tmp_path, user_models):
     assert (table.lower < table.value).all() and (table.value < table.upper).all()
     assert table.in_domain is not None and table.in_domain.any()
     assert seitz.predict("bcc", model=adjusted.model).doubts
-    for form in ("onnx", "fp16", "torch"):
+    for form in ("onnx", "torch"):
         done = seitz.export("mine", tmp_path, to=form, rows=np.repeat(crystals().values, 2, axis=0))
         assert done.path.exists()
     assert tune.report("mine").chosen == adjusted.report.chosen
+
+
+def test_whatever_wins_is_exported_in_fewer_bits(tmp_path):
+    bundled, table = models.load("ks2022"), crystals("ks2022")
+    y = bundled.predict(table.values) + 0.3 * target(table)
+    rows, base, short = tune.examples(table, y), Base(bundled), replace(QUICK, epochs=2)
+    folds = tune.split(rows.groups, test=0.0, n_folds=2).folds
+    contest = Contest(base.views(rows.features), rows.targets, rows.groups, folds)
+    fine = NetworkMethod(base, "fine-tune", short, "network", slow=False)
+    for entry in contest.run([OffsetSlope(), Boosting(), KernelMethod(), BoostedCorrection(), fine]):
+        finish = Finish("adjust", bundled, base, rows, rows, rows.rows([]), contest, [entry], 0.9, short)
+        tuned = finish.tuned("mine", "", "", ("10.1000/xyz",))
+        before = seitz.predict(table, model=tuned.model)
+        for form in ("fp16", "int8"):
+            path = tmp_path / f"{entry.name}.{form}.onnx"
+            done = seitz.export(tuned.model, path, to=form, rows=np.repeat(table.values, 2, axis=0))
+            assert done.drift < 0.03 * y.std()  # a rounded feature may take another branch of a tree
+            again = models.load(path)
+            assert tune.report(again) == tuned.report and "10.1000/xyz" in again.card.citation
+            after = seitz.predict(table, model=again)
+            assert_allclose(after.upper - after.lower, before.upper - before.lower, rtol=0.01)
+            assert_array_equal(after.in_domain, before.in_domain)
 
 
 def test_the_same_seed_gives_the_same_file(adjusted):
@@ -187,7 +216,7 @@ def test_a_given_test_part_must_be_apart():
         tune.adjust(small, train, test=rows, networks=False)
 
 
-def test_intervals_hold_what_they_say_on_exchangeable_rows():
+def test_intervals_hold_what_they_say_on_exchangeable_rows(whole_effort):
     generator = np.random.default_rng(0)
     x = generator.normal(size=(700, 256))
     y = np.sin(x[:, 0]) + 0.5 * x[:, 1] + 0.2 * generator.normal(size=700) * (1 + (x[:, 2] > 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -14,19 +15,25 @@ import typer
 from .console import Debug, Json, UsageError, console, print_json
 from .streams import plain
 from .tables import Picture, check_output
-from .tune import (
+from .tune import check_files, finish, learning_bar
+from .tune_options import (
+    Device,
+    Epochs,
+    Folds,
     GroupBy,
     GroupOption,
+    Level,
+    Loss,
     Model,
     Name,
     NoNetworks,
+    Optimizer,
     OutputModel,
+    Rate,
     Seed,
     TestShare,
     Work,
-    check_files,
-    finish,
-    learning_bar,
+    network_settings,
 )
 from .wording import as_command_line
 
@@ -40,6 +47,8 @@ optimade = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _FORMATS = (".parquet", ".csv", ".csv.gz", ".csv.zst")
+_FETCHING = "[bold]Fetching"
+_WAITS = logging.getLogger("seitz.optimade.client")
 
 Filter = Annotated[
     str,
@@ -87,6 +96,9 @@ Cache = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="Where pages are kept.", show_default="your cache")
 ]
 Refresh = Annotated[bool, typer.Option("--refresh", help="Ask for everything again.")]
+PageLimit = Annotated[int, typer.Option(min=1, help="Records on a page.")]
+Timeout = Annotated[float, typer.Option(min=1.0, help="Seconds for a page.")]
+Retries = Annotated[int, typer.Option(min=0, help="How often a page is asked for again.")]
 
 
 @optimade.command()
@@ -112,9 +124,9 @@ def fetch(
     limit: Limit = None,
     cache: Cache = None,
     refresh: Refresh = False,
-    page_limit: Annotated[int, typer.Option(min=1, help="Records on a page.")] = 100,
-    timeout: Annotated[float, typer.Option(help="Seconds for a page.")] = 120.0,
-    retries: Annotated[int, typer.Option(min=0, help="How often a page is asked for again.")] = 5,
+    page_limit: PageLimit = 100,
+    timeout: Timeout = 120.0,
+    retries: Retries = 5,
     as_json: Json = False,
     debug: Debug = False,
 ) -> int:
@@ -159,24 +171,45 @@ def adjust(
     limit: Limit = None,
     cache: Cache = None,
     refresh: Refresh = False,
+    page_limit: PageLimit = 100,
+    timeout: Timeout = 120.0,
+    retries: Retries = 5,
     group_by: GroupBy = GroupOption.system,
     test: TestShare = 0.2,
+    folds: Folds = None,
     no_networks: NoNetworks = False,
+    epochs: Epochs = None,
+    rate: Rate = None,
+    loss: Loss = None,
+    optimizer: Optimizer = None,
+    level: Level = 0.9,
     seed: Seed = 0,
+    device: Device = None,
     work: Work = None,
     plot: Picture = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Fetch structures with a property, and adjust a model to them, as 'seitz tune' does."""
+    """Fetch structures with a property, and adjust a model to them, as 'seitz tune' does.
+
+    Pages are kept as they come: the same command goes on where an interrupted one stopped.
+    """
     from seitz.optimade import adjust as run
 
     check_files(output, plot)
-    with learning_bar() as progress:
+    settings = network_settings(epochs, rate, loss, optimizer, networks=not no_networks)
+    with learning_bar() as show, _waits(show):
+
+        def advance(what: str, done: int, total: int) -> None:
+            if show is not None:
+                what = f"{what}, {done:,} of {total:,} records" if what == "fetching" else what
+                show(what, done, total)
+
         done = run(
             provider, filter_, target, model=model, database=database or None, mix=mix, unit=unit, base_url=base_url,
-            limit=limit, cache=cache, refresh=refresh, progress=progress, name=name, group_by=group_by.value,
-            test=test, networks=not no_networks, random_state=seed, work=work,
+            limit=limit, cache=cache, refresh=refresh, page_limit=page_limit, timeout=timeout, retries=retries,
+            progress=advance, name=name, group_by=group_by.value, test=test, n_folds=folds, networks=not no_networks,
+            level=level, random_state=seed, device=device, work=work, **settings,
         )  # fmt: skip
     finish(done, output, plot, as_json)
 
@@ -231,7 +264,7 @@ def _progress() -> Iterator[Callable[[int, int | None], None] | None]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     with Progress(
-        TextColumn("[bold]Fetching"),
+        TextColumn("{task.description}"),
         BarColumn(bar_width=None),
         TextColumn("{task.completed:,.0f} of {task.fields[total_text]} records"),
         TimeElapsedColumn(),
@@ -239,10 +272,41 @@ def _progress() -> Iterator[Callable[[int, int | None], None] | None]:
         transient=True,
         expand=True,
     ) as bar:
-        task = bar.add_task("", total=None, total_text="…")
-        yield lambda done, total: bar.update(
-            task, completed=done, total=total, total_text="…" if total is None else f"{total:,}"
-        )
+        task = bar.add_task(_FETCHING, total=None, total_text="…")
+
+        def advance(done: int, total: int | None) -> None:
+            text = "…" if total is None else f"{total:,}"
+            bar.update(task, description=_FETCHING, completed=done, total=total, total_text=text)
+
+        with _waits(lambda what, done, total: bar.update(task, description=f"[yellow]{what}")):
+            yield advance
+
+
+class _Shown(logging.Handler):
+    """Passes on what is logged as it is."""
+
+    def __init__(self, show: Callable[[str, int, int], None]) -> None:
+        super().__init__(logging.INFO)
+        self._show = show
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._show(plain(record.getMessage()), 0, 0)
+
+
+@contextmanager
+def _waits(show: Callable[[str, int, int], None] | None) -> Iterator[None]:
+    """Show why nothing comes, until something does."""
+    if show is None:
+        yield
+        return
+    handler, before = _Shown(show), _WAITS.level
+    _WAITS.addHandler(handler)
+    _WAITS.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        _WAITS.setLevel(before)
+        _WAITS.removeHandler(handler)
 
 
 def _as_dict(table: OptimadeTable, output: Path) -> dict[str, Any]:

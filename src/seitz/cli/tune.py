@@ -2,19 +2,50 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from seitz.errors import ReadError
+
 from .console import Debug, Json, UsageError, console, head_line, print_json
 from .streams import plain
 from .tables import Picture, check_picture
+from .tune_options import (
+    Data,
+    Decays,
+    Device,
+    Epochs,
+    Folds,
+    GroupBy,
+    GroupOption,
+    Level,
+    Loss,
+    Model,
+    Name,
+    NoNetworks,
+    Optimizer,
+    Optimizers,
+    OutputModel,
+    Property,
+    Rate,
+    Rates,
+    Reference,
+    SamplerOption,
+    Seed,
+    Target,
+    TargetsFile,
+    TestShare,
+    Unit,
+    Work,
+    network_settings,
+)
 
 if TYPE_CHECKING:
     from seitz.tune import Report, Score, Tuned
@@ -40,74 +71,6 @@ tune = typer.Typer(
 )
 
 
-class GroupOption(StrEnum):
-    """What stays together on the command line."""
-
-    system = "system"
-    composition = "composition"
-    row = "row"
-
-
-class SamplerOption(StrEnum):
-    """Ways to search."""
-
-    grid = "grid"
-    optuna = "optuna"
-
-
-Data = Annotated[
-    str,
-    typer.Argument(
-        metavar="DATA",
-        help="Table of features (.parquet, .csv, .npz) with the targets in a column; or structures, with --targets.",
-        show_default=False,
-    ),
-]
-Target = Annotated[
-    str, typer.Option("--target", "-t", metavar="COLUMN", help="Column to learn.", show_default=False)
-]
-TargetsFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--targets",
-        metavar="FILE",
-        help="CSV with columns id and COLUMN, if DATA has none.",
-        show_default=False,
-    ),
-]
-Model = Annotated[
-    str, typer.Option("--model", "-m", metavar="NAME", help="A model ('seitz models list'), or an ONNX file.")
-]
-OutputModel = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Model to write, .onnx.", show_default=False),
-]
-Name = Annotated[str, typer.Option(help="What to call the model.", show_default="its property")]
-GroupBy = Annotated[GroupOption, typer.Option("--group-by", help="What is never on two sides of a split.")]
-TestShare = Annotated[
-    float, typer.Option("--test", min=0.0, max=0.9, help="Share of the rows for the last word; 0 for none.")
-]
-Folds = Annotated[
-    int | None,
-    typer.Option("--folds", min=2, help="Validation parts.", show_default="5, or 3 beyond 300 rows"),
-]
-NoNetworks = Annotated[bool, typer.Option("--no-networks", help="Train no networks: seconds, not minutes.")]
-Level = Annotated[float, typer.Option(help="Share of cases that the intervals are to contain.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps.", show_default="what there is")]
-Work = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FOLDER", help="Checkpoints: an interrupted run goes on from there.", show_default=False
-    ),
-]
-Reference = Annotated[
-    list[str] | None, typer.Option("--reference", help="Where the targets are from.", show_default=False)
-]
-Property = Annotated[str, typer.Option("--property", help="What the column is.", show_default=False)]
-Unit = Annotated[str, typer.Option("--unit", help="In which unit.", show_default=False)]
-
-
 @tune.command()
 def adjust(
     data: Data,
@@ -120,6 +83,10 @@ def adjust(
     test: TestShare = 0.2,
     folds: Folds = None,
     no_networks: NoNetworks = False,
+    epochs: Epochs = None,
+    rate: Rate = None,
+    loss: Loss = None,
+    optimizer: Optimizer = None,
     level: Level = 0.9,
     seed: Seed = 0,
     device: Device = None,
@@ -136,11 +103,13 @@ def adjust(
     from seitz.tune import adjust as run
 
     check_files(output, plot)
+    settings = network_settings(epochs, rate, loss, optimizer, networks=not no_networks)
+    given = _targets(data, target, targets)
     with learning_bar() as progress:
         done = run(
-            model, data, _targets(target, targets), name=name, group_by=group_by.value, test=test, n_folds=folds,
+            model, data, given, name=name, group_by=group_by.value, test=test, n_folds=folds,
             networks=not no_networks, level=level, random_state=seed, device=device, work=work,
-            references=reference or (), progress=progress,
+            references=reference or (), progress=progress, **settings,
         )  # fmt: skip
     finish(done, output, plot, as_json)
 
@@ -158,6 +127,11 @@ def search(
         SamplerOption, typer.Option(help="All of a grid, or where optuna expects most.")
     ] = SamplerOption.grid,
     trials: Annotated[int, typer.Option(min=1, help="At most so many.")] = 27,
+    rates: Rates = None,
+    optimizers: Optimizers = None,
+    decays: Decays = None,
+    epochs: Epochs = None,
+    loss: Loss = None,
     name: Name = "",
     group_by: GroupBy = GroupOption.system,
     test: TestShare = 0.2,
@@ -178,11 +152,19 @@ def search(
     from seitz.tune import search as run
 
     check_files(output, plot)
+    settings = network_settings(epochs, None, loss, None)
+    space: dict[str, Any] = {
+        "rates": rates,
+        "optimisers": [o.value for o in optimizers or ()],
+        "decays": decays,
+    }
+    space = {name: values for name, values in space.items() if values}
+    given = _targets(data, target, targets)
     with learning_bar() as progress:
         done = run(
-            model, data, _targets(target, targets), new_property=property_, unit=unit, sampler=sampler.value,
-            n_trials=trials, name=name, group_by=group_by.value, test=test, n_folds=folds, level=level,
-            random_state=seed, device=device, work=work, references=reference or (), progress=progress,
+            model, data, given, new_property=property_, unit=unit, sampler=sampler.value, n_trials=trials, name=name,
+            group_by=group_by.value, test=test, n_folds=folds, level=level, random_state=seed, device=device,
+            work=work, references=reference or (), progress=progress, **space, **settings,
         )  # fmt: skip
     finish(done, output, plot, as_json)
 
@@ -201,6 +183,10 @@ def transfer(
     test: TestShare = 0.2,
     folds: Folds = None,
     no_networks: NoNetworks = False,
+    epochs: Epochs = None,
+    rate: Rate = None,
+    loss: Loss = None,
+    optimizer: Optimizer = None,
     level: Level = 0.9,
     seed: Seed = 0,
     device: Device = None,
@@ -214,11 +200,13 @@ def transfer(
     from seitz.tune import transfer as run
 
     check_files(output, plot)
+    settings = network_settings(epochs, rate, loss, optimizer, networks=not no_networks)
+    given = _targets(data, target, targets)
     with learning_bar() as progress:
         done = run(
-            model, data, _targets(target, targets), new_property=property_, unit=unit, name=name,
-            group_by=group_by.value, test=test, n_folds=folds, networks=not no_networks, level=level,
-            random_state=seed, device=device, work=work, references=reference or (), progress=progress,
+            model, data, given, new_property=property_, unit=unit, name=name, group_by=group_by.value, test=test,
+            n_folds=folds, networks=not no_networks, level=level, random_state=seed, device=device, work=work,
+            references=reference or (), progress=progress, **settings,
         )  # fmt: skip
     finish(done, output, plot, as_json)
 
@@ -239,6 +227,10 @@ def train(
     test: TestShare = 0.2,
     folds: Folds = None,
     no_networks: NoNetworks = False,
+    epochs: Epochs = None,
+    rate: Rate = None,
+    loss: Loss = None,
+    optimizer: Optimizer = None,
     level: Level = 0.9,
     seed: Seed = 0,
     device: Device = None,
@@ -252,11 +244,13 @@ def train(
     from seitz.tune import train as run
 
     check_files(output, plot)
+    settings = network_settings(epochs, rate, loss, optimizer, networks=not no_networks)
+    given = _targets(data, target, targets)
     with learning_bar() as progress:
         done = run(
-            data, _targets(target, targets), property=property_, unit=unit, descriptor=descriptor, name=name,
-            group_by=group_by.value, test=test, n_folds=folds, networks=not no_networks, level=level,
-            random_state=seed, device=device, work=work, references=reference or (), progress=progress,
+            data, given, property=property_, unit=unit, descriptor=descriptor, name=name, group_by=group_by.value,
+            test=test, n_folds=folds, networks=not no_networks, level=level, random_state=seed, device=device,
+            work=work, references=reference or (), progress=progress, **settings,
         )  # fmt: skip
     finish(done, output, plot, as_json)
 
@@ -271,10 +265,20 @@ def check_files(output: Path | None, plot: Path | None) -> None:
         check_picture(plot)
 
 
-def _targets(column: str, path: Path | None) -> Any:
-    from seitz.tune.reading import targets_from
+def _targets(data: str, column: str, path: Path | None) -> Any:
+    """What to learn: a column of the table, or values by id from another file."""
+    from seitz.tune.reading import TABLES, targets_from
 
-    return column if path is None else targets_from(str(path), column)
+    if path is not None:
+        return targets_from(str(path), column)
+    if not os.path.exists(data):  # noqa: PTH110  # unlike Path, it never raises
+        raise ReadError(f"{plain(data)}: no such file")
+    if os.path.isdir(data) or not data.lower().endswith(TABLES):  # noqa: PTH112
+        raise UsageError(
+            f"{plain(data)} is no table with a column {column!r} ({', '.join(TABLES[:4])}): give one, or structures "
+            "with their values in --targets FILE"
+        )
+    return column
 
 
 @contextmanager
@@ -282,14 +286,19 @@ def learning_bar() -> Iterator[Callable[[str, int, int], None] | None]:
     if not sys.stderr.isatty():
         yield None
         return
+    from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     with Progress(
-        TextColumn("[bold]Learning"), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
-        console=console(stderr=True), transient=True,
+        BarColumn(), TextColumn("[bold]{task.description}"), TimeElapsedColumn(), console=console(stderr=True),
+        transient=True,
     ) as bar:  # fmt: skip
-        task = bar.add_task("", total=None)
-        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+        task = bar.add_task("starting", total=None)
+
+        def show(what: str, done: int, total: int) -> None:
+            bar.update(task, description=escape(what), completed=done, total=total or None)
+
+        yield show
 
 
 def finish(done: Tuned, output: Path | None, plot: Path | None, as_json: bool) -> None:
@@ -324,6 +333,15 @@ def _show(report: Report, output: Path | None) -> None:
     )  # fmt: skip
     for entry in report.excluded[:_SHOWN_EXCLUDED]:
         out.print(f"  {plain(entry.id)}: {plain(entry.reason)}", markup=False, soft_wrap=True)
+    hidden = len(report.excluded) - _SHOWN_EXCLUDED
+    if hidden > 0:
+        out.print(f"  … and {hidden:,} more", markup=False)
+    if report.unmatched:
+        names = ", ".join(map(plain, report.unmatched[:_SHOWN_EXCLUDED]))
+        more = ", …" if len(report.unmatched) > _SHOWN_EXCLUDED else ""
+        out.print(
+            f"Targets without a row ({len(report.unmatched):,}): {names}{more}", markup=False, soft_wrap=True
+        )
     table = Table(box=head_line(), pad_edge=False, show_edge=False)
     table.add_column(f"Mean absolute error, {report.unit}")
     for head in ("Unseen groups", "Test part", ""):

@@ -10,12 +10,13 @@ from seitz._typing import PathLike
 from seitz.errors import OptionError
 
 from .fetching import fetch
-from .provider import Provider, TargetLike
+from .provider import Provider, Target, TargetLike, as_provider, chosen_databases, chosen_target
 from .table import OptimadeTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from seitz.models.card import ModelCard
     from seitz.tune import Tuned
 
 
@@ -32,6 +33,9 @@ def adjust(
     limit: int | None = None,
     cache: PathLike | None = None,
     refresh: bool = False,
+    page_limit: int = 100,
+    timeout: float = 120.0,
+    retries: int = 5,
     progress: Callable[[str, int, int], None] | None = None,
     **options: Any,
 ) -> Tuned:
@@ -41,7 +45,7 @@ def adjust(
 
     Parameters
     ----------
-    provider, filter, target, database, mix, unit, base_url, limit, cache, refresh
+    provider, filter, target, database, mix, unit, base_url, limit, cache, refresh, page_limit, timeout, retries
         As for :func:`fetch`.
     model
         Name, file or object of an ONNX model of a dense network.
@@ -69,11 +73,18 @@ def adjust(
         if progress is not None:
             progress("fetching", done, max(done, total or 0))
 
+    from seitz.models.predictions import as_model
+    from seitz.tune.verbs import check
+
+    check(**options)
+    found = as_model(model)
+    for entry in chosen_databases(as_provider(provider, base_url), database, mix=mix):
+        _check_unit(chosen_target(entry, target, unit), found.card)
     table = fetch(
         provider, filter, target, database=database, mix=mix, unit=unit, base_url=base_url, limit=limit, cache=cache,
-        refresh=refresh, progress=told,
+        refresh=refresh, page_limit=page_limit, timeout=timeout, retries=retries, progress=told,
     )  # fmt: skip
-    return adjust_to(table, model=model, progress=progress, **options)
+    return adjust_to(table, model=found, progress=progress, **options)
 
 
 def adjust_to(table: OptimadeTable, *, model: Any = "default", **options: Any) -> Tuned:
@@ -95,7 +106,7 @@ def adjust_to(table: OptimadeTable, *, model: Any = "default", **options: Any) -
     from seitz.models.predictions import as_model
 
     found = as_model(model)
-    _check_unit(table, found.card.name, found.card.unit)
+    _check_unit(table.target, found.card)
     known = {"ids": _unique(table), "references": tuple(references(table))}
     return tune.adjust(found, table.structures, table.targets, **(known | options))
 
@@ -111,14 +122,17 @@ def references(table: OptimadeTable) -> Iterator[str]:
     yield from (reference for reference, _ in counts.most_common())
 
 
-def _check_unit(table: OptimadeTable, model: str, unit: str) -> None:
-    if not table.target.path:
-        raise OptionError("the table has no targets: fetch it with one")
-    if not table.unit:
-        raise OptionError(f"the unit of {table.target} is not known: give it, as unit={unit!r}")
-    if table.unit != unit:
+def _check_unit(target: Target, card: ModelCard) -> None:
+    if not target.path:
+        raise OptionError("structures alone have no targets: fetch them with one")
+    if not target.unit:
         raise OptionError(
-            f"{model} predicts in {unit}, and {table.target} is in {table.unit}: seitz.tune.transfer is for that"
+            f"the unit of {target} is not known: name it as unit, {card.unit!r} if it is the model's"
+        )
+    if target.unit != card.unit:
+        raise OptionError(
+            f"{card.name} predicts in {card.unit}, and {target} is in {target.unit}: fetch a table, and transfer the "
+            "model to its property"
         )
 
 

@@ -33,11 +33,11 @@ class RefusalError(Exception):
 
 
 class _PassingError(Exception):
-    """Trouble that may pass, and how long it is asked to wait, in seconds."""
+    """Trouble that may pass, in few words, too, and how long it is asked to wait, in seconds."""
 
-    def __init__(self, reason: str, wait: float | None = None) -> None:
+    def __init__(self, reason: str, brief: str = "", wait: float | None = None) -> None:
         super().__init__(reason)
-        self.wait = wait
+        self.brief, self.wait = brief or reason, wait or 0.0
 
 
 class Client:
@@ -50,6 +50,8 @@ class Client:
     def page(self, address: str) -> tuple[bytes, Page]:
         """The bytes of a page, and what is in them; asked for again while the trouble is one that may pass.
 
+        Each wait is logged with its reason, as information.
+
         Raises
         ------
         RefusalError
@@ -57,20 +59,23 @@ class Client:
         OptimadeError
             What came is no page, or nothing comes at all.
         """
-        for attempt in range(self._retries + 1):
+        attempts = self._retries + 1
+        for attempt in range(attempts):
+            _log.debug("asking for %s", address)
             try:
                 body = self._body_of(address)
                 return body, parse_page(body)
-            except _PassingError as trouble:
-                reason, asked = str(trouble), trouble.wait or 0.0
-            except CutShortError as trouble:
-                reason, asked = str(trouble), 0.0
+            except _PassingError as error:
+                trouble = error
+            except CutShortError as error:
+                trouble = _PassingError(str(error))
             if attempt < self._retries:
-                wait = min(LONGEST_WAIT, max(asked, _FIRST_WAIT * 2**attempt))
-                _log.info("%s: %s; asking again in %.0f s", address, reason, wait)
+                wait = min(LONGEST_WAIT, max(trouble.wait, _FIRST_WAIT * 2**attempt))
+                how = "server asks to wait" if wait == trouble.wait else "again in"
+                _log.info("%s, %s %.0f s (%d of %d)", trouble.brief, how, wait, attempt + 2, attempts)
                 sleep(wait)
-        times = f"{self._retries + 1} attempts" if self._retries else "one attempt"
-        raise OptimadeError(f"gave up after {times}: {reason}; what has come is kept for the next run")
+        times = f"{attempts} attempts" if self._retries else "one attempt"
+        raise OptimadeError(f"gave up after {times}: {trouble}; what has come is kept for the next run")
 
     def _body_of(self, address: str) -> bytes:
         import requests
@@ -144,7 +149,8 @@ def _tell_refusal(answer: Any, body: bytes) -> NoReturn:
     words = f"status {answer.status_code}" + (f" ({answer.reason})" if answer.reason else "")
     words = f"{words}: {told}" if told else words
     if answer.status_code in ASK_AGAIN:
-        raise _PassingError(words, asked_wait(answer.headers.get("Retry-After")))
+        wait = asked_wait(answer.headers.get("Retry-After"))
+        raise _PassingError(words, f"HTTP {answer.status_code}", wait)
     raise RefusalError(answer.status_code, words)
 
 

@@ -53,8 +53,9 @@ def fetch(
     """Structures of an OPTIMADE provider that match a filter, with the values of a property.
 
     Every page is kept in a folder as it comes: an interrupted run goes on where it stopped, with the same table in
-    the end, and the same question is not asked twice. Servers that are busy, slow or fail are asked again, with growing
-    waits and with those they ask for. Proxies are taken from the environment.
+    the end, and the same question is not asked twice, not even by two processes. Servers that are busy, slow or fail
+    are asked again, with growing waits and with those they ask for; each is logged with its reason. Proxies are taken
+    from the environment.
 
     Parameters
     ----------
@@ -97,6 +98,7 @@ def fetch(
     ------
     OptimadeError
         The provider refuses the query, cannot be reached, or answers what cannot be used. What has come is kept.
+        Or another process is asking the same.
     OptionError
         An unknown provider or database, several databases without ``mix``, or no target where none is known.
     WriteError
@@ -115,11 +117,11 @@ def fetch(
         for entry, found in zip(chosen, targets, strict=True):
             field = found.path[1] if found.path else ""
             query = Query(base_address(entry.base_url), filter.strip(), field, page_limit)
-            store = PageStore(query, cache)
-            if refresh:
-                store.drop_from(0)
             start = sum(harvest.source.n_received for harvest in harvests)
-            harvests.append(_harvest(client, store, entry, found, limit, start, progress))
+            with PageStore(query, cache) as store:
+                if refresh:
+                    store.drop_from(0)
+                harvests.append(_harvest(client, store, entry, found, limit, start, progress))
     alike = len({found.functional for found in targets}) == 1
     described = targets[0] if alike else replace(targets[0], functional="")
     return _table(known, filter.strip(), described, harvests)

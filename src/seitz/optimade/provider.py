@@ -192,7 +192,7 @@ def as_provider(provider: str | Provider, base_url: str | None = None) -> Provid
         return Provider(name, (Database(name, address),))
     else:
         raise OptionError(
-            f"provider={provider!r}: give one of {', '.join(providers())}, or the base URL of another one"
+            f"no provider is called {provider!r}: give one of {', '.join(providers())}, or the base URL of another one"
         )
     if base_url is None:
         return found
@@ -222,11 +222,10 @@ def chosen_databases(
         names = [database] if isinstance(database, str) else list(dict.fromkeys(database))
     unknown = [name for name in names if name not in known]
     if unknown or not names:
-        raise OptionError(f"database={database!r}: {provider.name} has {', '.join(known) or 'none'}")
+        shown = ", ".join(map(repr, unknown)) or "''"
+        raise OptionError(f"database {shown}: {provider.name} has {', '.join(known) or 'none'}")
     if len(names) > 1 and not mix:
-        raise OptionError(
-            f"database={database!r}: values of different databases do not belong together unless you say so: mix=True"
-        )
+        raise OptionError(f"values of {', '.join(names)} do not belong together unless you say so: mix=True")
     return tuple(known[name] for name in names)
 
 
@@ -252,7 +251,7 @@ def chosen_target(database: Database, target: TargetLike | None, unit: str | Non
             Target(path, path[-1] if path else ""),
         )
     if unit and found.unit and unit != found.unit:
-        raise OptionError(f"unit={unit!r}: {found} is in {found.unit}, and nothing is converted")
+        raise OptionError(f"{found} is in {found.unit}, not in {unit}, and nothing is converted")
     return replace(found, unit=unit) if unit else found
 
 
@@ -270,9 +269,9 @@ def target_path(target: TargetLike) -> tuple[str, ...]:
     if parts[0] != _ROOT:
         parts = (_ROOT, *parts)
     if len(parts) < 2 or not all(isinstance(part, str) and part for part in parts):
-        raise OptionError(f"target={target!r}: give the path of a number, as '_prefix_field/part'")
+        raise OptionError(f"target {target!r}: give the path of a number, as '_prefix_field/part'")
     if not re.fullmatch(r"\w+", parts[1]):
-        raise OptionError(f"target={target!r}: {parts[1]!r} cannot be the name of a field")
+        raise OptionError(f"target {target!r}: {parts[1]!r} cannot be the name of a field")
     return parts
 
 
@@ -296,7 +295,7 @@ def base_address(text: str) -> str:
         usable = False
     if not usable:
         raise OptionError(
-            f"base_url={text!r}: give the address of a provider, as 'https://example.org/optimade'"
+            f"base_url {text!r}: give the address of a provider, as 'https://example.org/optimade'"
         )
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise OptionError(f"base_url: leave out password, query and fragment of {parts.hostname}'s address")

@@ -9,11 +9,12 @@ import zlib
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from seitz._typing import PathLike
-from seitz.io.files import replacing, write_error
+from seitz.io.files import replacing
 
+from .lock import PageLock
 from .query import Query
 
 _STATE = "query.json"
@@ -29,14 +30,27 @@ def cache_folder() -> Path:
 
 
 class PageStore:
-    """The pages of one query; each is complete or absent, and each was found through the one before it."""
+    """The pages of one query; each is complete or absent, and each was found through the one before it.
+
+    Raises
+    ------
+    OptimadeError
+        Another process is at the same query.
+    WriteError
+        The folder cannot be made.
+    """
 
     def __init__(self, query: Query, cache: PathLike | None) -> None:
         self._query = query
         self.folder = Path(cache if cache is not None else cache_folder()) / query.key
+        self._lock = PageLock(self.folder)
         self._state = self._read_state()
-        if not self._state:
-            self.drop_from(0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
 
     @property
     def date(self) -> str:
@@ -59,15 +73,13 @@ class PageStore:
             "page_limit": query.page_limit,
             "sorted": query.is_sorted,
         }
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise write_error(self.folder, error) from error
         with replacing(self.folder / _STATE) as temporary:
             temporary.write_text(json.dumps(self._state, indent=1), encoding="utf-8")
 
     def read(self, number: int) -> bytes | None:
-        """The bytes of a page; None if it is not there, or damaged."""
+        """The bytes of a page; None if it is not there, damaged, or nobody knows what was asked."""
+        if not self._state:
+            return None
         try:
             return gzip.decompress(self._path(number).read_bytes())
         except _DAMAGED:
@@ -79,7 +91,11 @@ class PageStore:
             temporary.write_bytes(gzip.compress(body, 6, mtime=0))
 
     def drop_from(self, number: int) -> None:
-        """Forget a page and all after it, which were found through it."""
+        """Forget a page and all after it, which were found through it, and keep other processes out.
+
+        Whatever changes the pages begins with this.
+        """
+        self._lock.own()
         for path in self.folder.glob("page-*.json.gz"):
             if path.name >= self._path(number).name:
                 path.unlink(missing_ok=True)

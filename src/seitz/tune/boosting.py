@@ -13,10 +13,11 @@ from .graphs import Graph
 from .networks import Views
 
 _TREES = 300
+_TREES_OF_GAINS = 200
 _ROWS_OF_A_TREE = 2000  # at most; more rows cost time without making better trees
 
 
-def boosted(x: FloatArray, y: FloatArray, seed: int, n_trees: int = _TREES) -> Any:
+def boosted(x: FloatArray, y: FloatArray, seed: int, n_trees: int | None = None) -> Any:
     """A fitted ``GradientBoostingRegressor``: shallow trees, each on some of the rows and columns.
 
     Raises
@@ -25,6 +26,7 @@ def boosted(x: FloatArray, y: FloatArray, seed: int, n_trees: int = _TREES) -> A
         scikit-learn is not installed.
     """
     ensemble = load_optional("sklearn.ensemble", "'seitz[tune]'")
+    n_trees = n_trees or _TREES
     return ensemble.GradientBoostingRegressor(
         n_estimators=n_trees, learning_rate=15.0 / n_trees, max_depth=3, max_features=min(1.0, 45.0 / x.shape[1]),
         subsample=min(0.7, _ROWS_OF_A_TREE / len(y)), random_state=seed,
@@ -33,7 +35,7 @@ def boosted(x: FloatArray, y: FloatArray, seed: int, n_trees: int = _TREES) -> A
 
 def importance(views: Views, targets: FloatArray, seed: int) -> FloatArray:
     """(n_features,) share of each feature in what boosted trees gain; sums to one."""
-    found: FloatArray = boosted(views.features, targets, seed, 200).feature_importances_
+    found: FloatArray = boosted(views.features, targets, seed, _TREES_OF_GAINS).feature_importances_
     return found
 
 

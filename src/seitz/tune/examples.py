@@ -156,14 +156,14 @@ def examples(
 
     found = as_table(table, targets, descriptor, walk)
     own = found.table if ids is None else _renamed(found.table, ids)
+    _check_any(own)
     values, unmatched = _aligned(found.targets, own.ids)
     fractions = found.fractions
     names, grouped_by = group_names(own, fractions, group_by) if groups is None else _given(groups, len(own))
     reasons = _reasons(own, values)
     good = np.array([not reason for reason in reasons], dtype=bool)
     if not good.any():
-        first = next((f" ({own.ids[k]}: {reason})" for k, reason in enumerate(reasons) if reason), "")
-        raise TuneError(f"none of {len(own)} rows can be learned from{first}")
+        raise TuneError(f"none of {len(own)} rows can be learned from ({own.ids[0]}: {reasons[0]})")
     excluded = tuple(Excluded(k, own.ids[k], reason) for k, reason in enumerate(reasons) if reason)
     kept = np.flatnonzero(good)
     return Examples(
@@ -195,6 +195,17 @@ def check_shapes(n_rows: int, targets: FloatArray) -> None:
     """
     if targets.ndim not in (1, 2) or len(targets) != n_rows or targets.size == 0:
         raise TuneError(f"targets of shape {targets.shape} do not fit {n_rows} rows: give ({n_rows},)")
+
+
+def _check_any(table: FeatureTable) -> None:
+    """Refuse a table without features, before its targets are looked for."""
+    if not len(table):
+        raise TuneError("no rows: nothing to learn from")
+    if len(table.failures) == len(table):
+        first = table.failures[0]
+        raise TuneError(
+            f"none of {len(table)} rows has features ({first.id}: {first.error}: {first.message})"
+        )
 
 
 def _aligned(targets: Any, ids: tuple[str, ...]) -> tuple[FloatArray, tuple[str, ...]]:

@@ -12,9 +12,9 @@ from onnx import TensorProto
 from seitz._typing import FloatArray
 from seitz.errors import TuneError
 from seitz.models.audit import audit_bytes
-from seitz.models.card import METADATA_KEY as CARD_KEY
 from seitz.models.card import Metric, ModelCard
 from seitz.models.runtime import OnnxModel
+from seitz.models.stamp import with_card
 
 from .engine import Contest, Entry
 from .examples import Examples, column
@@ -63,8 +63,7 @@ class Finish:
         drift = self._drift(plain, fitted)
         report = self._report(winner, plain, property, unit, references, intervals, drift)
         card = self._card(name, property, unit, references, intervals, _metrics(report), report)
-        metadata = {CARD_KEY: card.to_json(), METADATA_KEY: report.to_json()}
-        content = graph.model(outputs, metadata).SerializeToString(deterministic=True)
+        content = with_card(graph.model(outputs, {METADATA_KEY: report.to_json()}), card)
         return Tuned(OnnxModel(audit_bytes(content), card), report)
 
     def _winner(self) -> Entry:
@@ -221,7 +220,8 @@ class Finish:
             name=name, property=property, unit=unit, descriptor=self.given.descriptor.name,
             title=f"{property}, learned from {len(self.train)} examples", schema=self.given.descriptor.digest,
             walk=self.given.descriptor.walk or "", elements=self.train.elements or (old.elements if old else ()),
-            training=f"{len(self.train)} examples, {self.given.n_groups} groups by {self.given.grouped_by}{source}",
+            volumes=old.volumes if old else None,
+            training=f"{len(self.train)} examples, {self.train.n_groups} groups by {self.train.grouped_by}{source}",
             licence=f"that of the examples; of {old.name}: {old.licence}" if old is not None and old.licence else "",
             citation="; ".join((*references, *([old.citation] if old is not None and old.citation else []))),
             metrics=metrics, calibration=intervals.calibration(),
@@ -263,7 +263,8 @@ def _verdict(chosen: str, candidates: tuple[Candidate, ...], unit: str) -> tuple
     baselines = [c for c in judged if c.baseline and c is not won]
     if baselines:
         best = min(baselines, key=lambda c: c.validation.mae.value)
-        said += f" against {best.validation.mae.value:.3g} of the best baseline, {best.name}"
+        other = "other " if won.baseline else ""
+        said += f" against {best.validation.mae.value:.3g} of the best {other}baseline, {best.name}"
     with_model = [c.validation.mae.value for c in judged if c.uses_model]
     without = [c.validation.mae.value for c in judged if not c.uses_model]
     if not with_model or not without:

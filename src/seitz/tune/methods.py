@@ -19,6 +19,7 @@ from .networks import Adapted, Base, Dense, Views, device_of, drawn_again, predi
 from .settings import Settings
 from .splits import folds_of
 
+FROM_NOTHING = 1e-3  # rate of networks that have learned nothing yet
 _COMPONENTS = 20  # of the inner layers that trees may ask for
 
 
@@ -142,7 +143,8 @@ class Trees:
 
     def write(self, graph: Graph, names: dict[str, str]) -> str:
         if self.axes is None:
-            return write_trees(graph, self.model, FEATURES)
+            # Not the input itself: converters to half precision fail where it has several readers.
+            return write_trees(graph, self.model, graph.add("Concat", FEATURES, axis=1))
         columns = graph.joined([FEATURES, names["value"], self.axes.write(graph, names)])
         found = write_trees(graph, self.model, columns)
         return found if self.line is None else graph.add("Add", found, self.line.write(graph, names))
@@ -268,7 +270,8 @@ class NetworkMethod:
         module = self._module(task, mean, spread)
         settings = self.settings
         if not self.uses_model:  # nothing to stay near to, and nothing to be careful with
-            settings = replace(settings, keep=0.0, head_epochs=0, rate=max(settings.rate, 1e-3))
+            rate = settings.rate if self.base is None else max(settings.rate, FROM_NOTHING)
+            settings = replace(settings, keep=0.0, head_epochs=0, rate=rate)
         held = None
         if task.held is not None:
             held = (task.held[0].features, (task.held[1] - mean) / spread)

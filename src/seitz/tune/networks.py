@@ -271,7 +271,7 @@ def device_of(wanted: str | None) -> Any:
         return torch.device(next(name for name, there in present.items() if there))
     if not present.get(wanted.partition(":")[0], False):
         here = ", ".join(name for name, there in present.items() if there)
-        raise TuneError(f"device={wanted!r}: not on this machine; there is {here}")
+        raise TuneError(f"device {wanted!r} is not on this machine; there is {here}")
     return torch.device(wanted)
 
 

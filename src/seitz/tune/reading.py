@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -16,9 +17,10 @@ from seitz.elements import SYMBOLS
 from seitz.errors import ReadError, TuneError
 from seitz.table import FeatureTable
 
-from .records import structures_with
+from .records import numbers_of, structures_in
 
-_TABLES = (".parquet", ".csv", ".npz", ".jsonl", ".csv.gz", ".csv.zst", ".jsonl.gz", ".jsonl.zst")
+#: Endings of tables.
+TABLES = (".parquet", ".csv", ".npz", ".jsonl", ".csv.gz", ".csv.zst", ".jsonl.gz", ".jsonl.zst")
 _VALUES = (".npy", ".txt", ".csv")
 
 
@@ -46,19 +48,17 @@ def as_table(given: Any, targets: Any, descriptor: str | Descriptor, walk: Walk 
         if descriptor:
             _check_schema(given, find_descriptor(descriptor, walk))
         return Found(given, _values_of(targets), _fractions(given))
-    if isinstance(given, str | os.PathLike) and _is_table(os.fspath(given)):
+    if isinstance(given, str | os.PathLike) and os.fspath(given).lower().endswith((*TABLES, ".npy")):
+        if not Path(given).is_file():
+            raise ReadError(f"{os.fspath(given)}: no such file")
         return _of_file(os.fspath(given), targets, descriptor, walk)
     if not descriptor:
-        raise TuneError("descriptor='': say which features these are, e.g. descriptor='seitz'")
+        raise TuneError("say which features these are, as with descriptor='seitz'")
     chosen = find_descriptor(descriptor, walk)
     if isinstance(given, np.ndarray) and given.dtype.kind in "fiu":
         table = _of_array(given, chosen)
         return Found(table, _values_of(targets), _fractions(table))
     return _of_structures(given, targets, chosen)
-
-
-def _is_table(path: str) -> bool:
-    return path.lower().endswith((*_TABLES, ".npy")) and Path(path).is_file()
 
 
 def _values_of(targets: Any) -> Any:
@@ -67,13 +67,36 @@ def _values_of(targets: Any) -> Any:
         raise TuneError("no targets: give an array, a mapping from ids to values, or the name of a column")
     if not isinstance(targets, str | os.PathLike):
         return targets
-    path = Path(targets)
-    if path.suffix.lower() not in _VALUES or not path.is_file():
-        raise TuneError(f"targets={os.fspath(targets)!r}: no such column, and no file of values")
+    if not _is_values(targets):
+        raise TuneError(
+            f"targets={os.fspath(targets)!r}: no file of values ({', '.join(_VALUES)}); a column can be named only of "
+            f"a file of rows ({', '.join(TABLES)})"
+        )
+    path = os.fspath(targets)
+    if path.lower().endswith(".npy"):
+        return _arrays(path)
     try:
-        return np.load(path, allow_pickle=False) if path.suffix == ".npy" else np.loadtxt(path, delimiter=",")
+        return np.loadtxt(path, delimiter=",")
     except (OSError, ValueError) as error:
         raise ReadError(f"{path}: no readable values: {error}") from None
+
+
+def _is_values(targets: Any) -> bool:
+    """Whether targets are the name of a file of values, rather than that of a column."""
+    path = Path(targets) if isinstance(targets, str | os.PathLike) else Path()
+    return path.suffix.lower() in _VALUES and path.is_file()
+
+
+def _arrays(path: str) -> Any:
+    """An array, or a mapping of arrays, of a file of NumPy."""
+    try:
+        with Path(path).open("rb") as stream:
+            found = np.load(stream, allow_pickle=False)
+            return found if isinstance(found, np.ndarray) else dict(found.items())
+    except OSError as error:
+        raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, EOFError, BadZipFile):  # whose words speak of pickles
+        raise ReadError(f"{path}: no arrays of numbers in the format of its name") from None
 
 
 def _of_array(values: FloatArray, descriptor: Descriptor) -> FeatureTable:
@@ -88,12 +111,13 @@ def _of_array(values: FloatArray, descriptor: Descriptor) -> FeatureTable:
 
 def _of_file(path: str, targets: Any, descriptor: str | Descriptor, walk: Walk | None) -> Found:
     if path.lower().endswith(".npy"):
-        values = np.load(path, allow_pickle=False)
-        return as_table(np.asarray(values), targets, descriptor, walk)
-    found = structures_with(path, targets) if isinstance(targets, str) and descriptor else None
-    if found is not None:
-        records, ids, values = found
-        return _of_structures(records, np.array(values), find_descriptor(descriptor, walk), ids)
+        return as_table(np.asarray(_arrays(path)), targets, descriptor, walk)
+    records = structures_in(path) if descriptor else None
+    if records is not None:
+        named = isinstance(targets, str) and not _is_values(targets)
+        values = numbers_of(path, records, targets) if named else targets
+        ids = [str(record.get("id", k)) for k, record in enumerate(records)]
+        return _of_structures(records, values, find_descriptor(descriptor, walk), ids)
     ids, columns, metadata, extra = _columns(path)
     said, schema = metadata.get("seitz.descriptor", ""), metadata.get("seitz.schema", "")
     if not descriptor and not said:
@@ -105,6 +129,11 @@ def _of_file(path: str, targets: Any, descriptor: str | Descriptor, walk: Walk |
             "structures again"
         )
     missing = [name for name in chosen.names if name not in columns]
+    if len(missing) == len(chosen):
+        raise TuneError(
+            f"{path} holds neither structures nor features: none of its columns is one of {chosen.name}; "
+            "'seitz featurize' makes a table of structures"
+        )
     if missing:
         raise TuneError(f"{path} lacks {len(missing)} of {len(chosen)} {chosen.name} columns: {missing[0]!r}")
     features = np.column_stack([columns[name] for name in chosen.names]).astype(np.float64)
@@ -123,12 +152,8 @@ def _columns(path: str) -> tuple[list[str], Mapping[str, Any], dict[str, str], M
 
     name = path.lower()
     if name.endswith(".npz"):
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = dict(archive.items())
-        except (OSError, ValueError) as error:
-            raise ReadError(f"{path}: no readable table: {error}") from None
-        return _of_arrays(path, arrays)
+        arrays = _arrays(path)
+        return _of_arrays(path, arrays if isinstance(arrays, dict) else {})
     if name.endswith(".parquet"):
         return _of_parquet(path)
     if ".csv" in name:
@@ -184,12 +209,16 @@ def _of_csv(path: str) -> tuple[list[str], Mapping[str, Any], dict[str, str], Ma
         with open_stream(path) as stream:
             text = stream.read().decode("utf-8-sig")
         rows = list(csv.reader(io.StringIO(text, newline="")))
-    except (OSError, ValueError, csv.Error) as error:
+    except OSError as error:
+        raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, csv.Error) as error:
         raise ReadError(f"{path}: no readable table: {error}") from None
     header, body = (rows[0], rows[1:]) if rows else ([], [])
     if any(len(row) != len(header) for row in body):
         line = next(k for k, row in enumerate(body) if len(row) != len(header))
         raise ReadError(f"{path}: row {line + 1} has {len(body[line])} fields, the header {len(header)}")
+    if not header:
+        raise ReadError(f"{path}: empty, not even a header")
     columns = {name: _floats([row[k] for row in body]) for k, name in enumerate(header) if name != "id"}
     ids = [row[header.index("id")] for row in body] if "id" in header else [str(k) for k in range(len(body))]
     return ids, columns, {}, {}
@@ -210,9 +239,10 @@ def _of_structures(
 ) -> Found:
     """Features of structures; those that fail keep their row, which is set aside later."""
     from seitz.featurize import featurize
-    from seitz.models.predictions import with_elements
+    from seitz.models.contents import with_contents
 
-    wide = featurize(structures, descriptor=with_elements(descriptor), on_error="record", ids=ids)
+    values = _values_of(targets)  # before the work
+    wide = featurize(structures, descriptor=with_contents(descriptor), on_error="record", ids=ids)
     own = FeatureTable(
         np.ascontiguousarray(wide.values[:, : len(descriptor)]),
         descriptor,
@@ -220,7 +250,7 @@ def _of_structures(
         wide.failures,
         wide.warnings,
     )
-    return Found(own, _values_of(targets), wide.values[:, len(descriptor) :])
+    return Found(own, values, wide.values[:, len(descriptor) : -1])
 
 
 def _fractions(table: FeatureTable) -> FloatArray | None:

@@ -7,32 +7,36 @@ from typing import Any
 
 from seitz.errors import ReadError, TuneError
 
+_VECTORS = frozenset(("lattice", "frac_coords"))
 _STRUCTURE = frozenset(("lattice", "lattice_vectors", "structure", "@class", "attributes"))
 
 
-def structures_with(path: str, column: str) -> tuple[list[Any], list[str], list[float]] | None:
-    """Structures, their ids, and a number of each (NaN where there is none); None for a file of features.
+def structures_in(path: str) -> list[dict[str, Any]] | None:
+    """Structures with whatever stands beside them; None for a file of features.
+
+    Raises
+    ------
+    ReadError
+        A line that is no JSON object.
+    """
+    name = path.lower()
+    return _of_parquet(path) if name.endswith(".parquet") else _of_lines(path) if ".jsonl" in name else None
+
+
+def numbers_of(path: str, records: list[dict[str, Any]], column: str) -> list[float]:
+    """A number of each structure, NaN where there is none.
 
     Raises
     ------
     TuneError
         No structure has the column.
-    ReadError
-        A line that is no JSON object.
     """
-    name = path.lower()
-    records = (
-        _of_parquet(path) if name.endswith(".parquet") else _of_lines(path) if ".jsonl" in name else None
-    )
-    if records is None:
-        return None
     if not any(column in record for record in records):
         others = (
             [key for key, value in records[0].items() if isinstance(value, int | float)] if records else []
         )
         raise TuneError(f"{path} has no column {column!r}; there is {', '.join(others[:20]) or 'no number'}")
-    ids = [str(record.get("id", k)) for k, record in enumerate(records)]
-    return records, ids, [_number(record.get(column)) for record in records]
+    return [_number(record.get(column)) for record in records]
 
 
 def _number(value: Any) -> float:
@@ -49,7 +53,13 @@ def _of_parquet(path: str) -> list[dict[str, Any]] | None:
         rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise ReadError(f"{path}: no readable table: {error}") from None
-    return rows
+    return [row | {key: _by_three(row[key]) for key in _VECTORS & set(row)} for row in rows]
+
+
+def _by_three(values: Any) -> Any:
+    """Vectors, of flat numbers: Parquet files hold either."""
+    flat = isinstance(values, list) and values and not isinstance(values[0], list)
+    return [values[k : k + 3] for k in range(0, len(values), 3)] if flat else values
 
 
 def _of_lines(path: str) -> list[dict[str, Any]] | None:
@@ -65,10 +75,12 @@ def _of_lines(path: str) -> list[dict[str, Any]] | None:
                     continue
                 record = json.loads(line)
                 if not isinstance(record, dict):
-                    raise ValueError("no JSON object")
+                    raise ValueError(f"it is a {type(record).__name__}")
                 if not records and not _STRUCTURE & set(record):
                     return None
                 records.append(record)
-    except (OSError, ValueError, RecursionError) as error:
-        raise ReadError(f"{path}, line {number}: {error}") from None
+    except OSError as error:
+        raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        raise ReadError(f"{path}, line {number}: no JSON object: {error}") from None
     return records

@@ -21,6 +21,7 @@ from .verbs import Chosen, Options, Plan, model_plan
 
 Sampler = Literal["grid", "optuna"]
 
+# As many of each as in pySIPFENN's search; which ones they are is our choice.
 RATES = (1e-4, 3e-4, 1e-3)
 OPTIMISERS: tuple[Optimiser, ...] = ("adamw", "adamax", "rmsprop")
 DECAYS = (1e-5, 1e-4, 1e-3)
@@ -65,7 +66,7 @@ def search(
     n_trials
         At most so many.
     rates, optimisers, decays
-        What is tried.
+        What is tried; by default three of each, as in the search of pySIPFENN, with values of our own choice.
     **options
         See :class:`seitz.tune.Options`.
 

@@ -59,7 +59,8 @@ def split(groups: Sequence[str], *, test: float = 0.2, n_folds: int = 5, random_
     names, which = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
     if len(names) < 2 + (test > 0):
         raise TuneError(
-            f"{len(names)} groups cannot be split: give group_by='composition', or data of more systems"
+            f"{len(names)} group{'' if len(names) == 1 else 's'} cannot be split: group by composition or by row, or "
+            "give more data"
         )
     order = generator.permutation(len(names))
     sizes = np.bincount(which)

@@ -186,12 +186,12 @@ def train(
     **options
         See :class:`seitz.tune.Options`.
     """
-    _extras()
-    chosen = Chosen(**options)
+    _check_machine(Chosen(**options))
+    from .methods import FROM_NOTHING, KERNEL_ALONE, Boosting, NetworkMethod
+
+    chosen = Chosen(**{"settings": Settings(rate=FROM_NOTHING)} | options)
     given = chosen.examples(table, targets, descriptor)
     plan = _plan("train", None, None, given, chosen, property, unit)
-    from .methods import KERNEL_ALONE, Boosting, NetworkMethod
-
     methods: list[Any] = [Boosting(), KERNEL_ALONE]
     if chosen.networks:
         methods.append(NetworkMethod(None, "dense", chosen.settings, "network from scratch", True, False))
@@ -248,7 +248,7 @@ def model_plan(
     verb: str, model: Any, table: Any, targets: Targets, chosen: Chosen, property: str = "", unit: str = ""
 ) -> Plan:
     """A plan that starts from a model."""
-    _extras()
+    _check_machine(chosen)
     from seitz.models.predictions import as_model
     from seitz.models.runtime import OnnxModel
 
@@ -271,9 +271,17 @@ def model_plan(
     return _plan(verb, found, base, given, chosen, property, unit)
 
 
-def _extras() -> None:
+def check(**options: Unpack[Options]) -> None:
+    """Refuse options that make no sense or that this machine has not what it needs for, before any other work."""
+    _check_machine(Chosen(**options))
+
+
+def _check_machine(chosen: Chosen) -> None:
     load_optional("torch", _REQUIREMENT)
     load_optional("sklearn", _REQUIREMENT)
+    from .networks import device_of
+
+    device_of(chosen.device)
 
 
 def _plan(
