@@ -242,3 +242,9 @@ def test_atoms_too_close_together_are_warned_of():
         )
     own_image = Cell(np.diag([1.0, 4, 4]), [[0, 0, 0]], [26])
     assert "sites 0 and 0 (an image of it)" in featurize(own_image).warnings[0].message
+
+
+def test_a_folder_without_structures_is_told(tmp_path):
+    with pytest.raises(ReadError, match="no structure found in"):
+        featurize(tmp_path)
+    assert len(featurize([])) == 0

@@ -103,7 +103,7 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(tmp_path, monkeypatc
 def test_the_graph_says_what_the_network_says(ensemble):
     data = rows()
     calibration = calibrate(ensemble, data)
-    exact = build(ensemble, calibration, {}, bits=32)
+    exact = build(ensemble, calibration, bits=32)
     model = OnnxModel(
         audit_bytes(exact.SerializeToString()),
         ModelCard(name="m", property="e", unit="eV", descriptor="ks2022"),
@@ -118,7 +118,7 @@ def test_the_graph_says_what_the_network_says(ensemble):
     assert clear.mean() > 0.8
     assert_allclose((answer.upper - answer.value)[clear], half[clear], rtol=1e-3, atol=1e-5)
     assert (answer.in_domain == (distance <= 1.0)).mean() > 0.99
-    bytes_ = build(ensemble, calibration, {}, bits=8)
+    bytes_ = build(ensemble, calibration, bits=8)
     assert len(bytes_.SerializeToString()) < len(exact.SerializeToString())
 
 

@@ -56,9 +56,7 @@ class Graph:
         return self.add("LayerNormalization", [x, scale, bias], name, axis=-1, epsilon=float(layer.eps))  # type: ignore[attr-defined]
 
 
-def build(
-    ensemble: Ensemble, calibration: Calibration | None, metadata: dict[str, str], bits: int = 8
-) -> onnx.ModelProto:
+def build(ensemble: Ensemble, calibration: Calibration | None, bits: int = 8) -> onnx.ModelProto:
     """features → value, lower, upper, distance, in_domain; without a calibration, value alone."""
     graph = Graph()
     n_features = len(ensemble.members[0].scaler.centre)
@@ -83,7 +81,6 @@ def build(
     model = helper.make_model(
         proto, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR, producer_name="seitz"
     )
-    helper.set_model_props(model, metadata)
     onnx.checker.check_model(model, full_check=True)
     return model
 

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 
 import seitz
 from seitz.elements import SYMBOLS
 from seitz.models import Metric, ModelCard
+from seitz.models.stamp import with_card
 
 from .baselines import baselines
 from .ensemble import train
@@ -22,7 +24,7 @@ from .graph import build
 from .judging import Judged, judge
 from .learning import learning_curve
 from .report import by_element, draw, write
-from .sources import Rows, fold_of
+from .sources import DESCRIPTOR, Rows, fold_of
 from .uncertainty import LEVEL, calibrate
 
 TARGET = Path(__file__).parents[1] / "src" / "seitz" / "data" / "models"
@@ -31,11 +33,12 @@ KS2022_MEMBERS = 2
 SEEN_OFTEN = 10  # rows with DFT labels before an element counts as covered
 
 _TRAINING = (
-    "24,255 crystals of the Materials Project (parts of MP-20 and MPTS-52), 5,571 of WBM whose energies need no new "
-    "corrections, 722 elemental structures; with a smaller weight, labels of CHGNet 0.3.0 (which was itself trained on "
-    "the Materials Project) for 3,644 other WBM crystals, 2,928 strained, rattled and substituted ones, and 17,034 "
-    "known compositions in other arrangements"
+    "{mp:,} crystals of the Materials Project (parts of MP-20 and MPTS-52), {wbm:,} of WBM whose energies need no new "
+    "corrections, {element:,} elemental structures; with a smaller weight, labels of CHGNet 0.3.0 (which was itself "
+    "trained on the Materials Project) for {wbm_teacher:,} other WBM crystals, {distorted:,} strained, rattled and "
+    "substituted ones"
 )
+_ARRANGEMENTS = ", and {substituted:,} known compositions in other arrangements"
 _LICENCE = "CC BY 4.0 (Materials Project, WBM); CHGNet labels: modified BSD"
 _CITATION = (
     "Jain et al., APL Mater. 1, 011002 (2013); Wang, Botti, Marques, npj Comput. Mater. 7, 12 (2021); "
@@ -59,7 +62,7 @@ def release(rows: Rows, given: argparse.Namespace, recipe: Recipe, judged: Judge
     extra = {"error_by_element": by_element(rows, single), "learning_curve": learning}
     title = "formation energy per atom: residual networks on 446 features"
     card = replace(_card("default", "seitz", rows, judged.figures, title), extra=extra)
-    _write(build(ensemble, calibration, {"seitz.card": card.to_json()}), "default")
+    _write(build(ensemble, calibration), card)
     small = _release_ks2022(rows, given, recipe)
     figures = {"default": judged.figures, "cross_validated": report(rows, single), "ks2022": small.figures}
     write(figures | baselines(seen, unseen, given.work) | {"recipe": asdict(recipe), "learning": learning})
@@ -68,20 +71,20 @@ def release(rows: Rows, given: argparse.Namespace, recipe: Recipe, judged: Judge
 
 def _release_ks2022(rows: Rows, given: argparse.Namespace, recipe: Recipe) -> Judged:
     """A small model on the published features alone; without a length scale, unusual arrangements only confuse it."""
-    rows = rows.select(rows.source != "substituted")
-    rows = replace(rows, features=np.ascontiguousarray(rows.features[:, :256]))
+    whole = rows.select(rows.source != "substituted")
+    rows = replace(whole, features=np.ascontiguousarray(whole.features[:, :256]))
     recipe = replace(recipe, hidden=256, epochs=min(recipe.epochs, 80))
     outer = fold_of(rows.system, HELD_OUT, "held out") == given.held_out
     ensemble = train(rows.select(~outer), KS2022_MEMBERS, recipe, given.work, "ks2022-judged")
     judged = judge(ensemble, rows.select(~outer), rows.select(outer))
     ensemble = train(rows, KS2022_MEMBERS, recipe, given.work, "ks2022")
     title = "formation energy per atom from KS2022 alone: for comparison, and for random alloys"
-    card = _card("ks2022", "ks2022", rows, judged.figures, title)
+    card = _card("ks2022", "ks2022", whole, judged.figures, title)
     card = replace(
         card, limits=("blind to the volume: a stretched crystal has the energy of the relaxed one", *_LIMITS)
     )
     calibration = calibrate(ensemble, rows, judged.shrink)
-    _write(build(ensemble, calibration, {"seitz.card": card.to_json()}), "ks2022")
+    _write(build(ensemble, calibration), card)
     return judged
 
 
@@ -92,14 +95,32 @@ def _card(name: str, descriptor: str, rows: Rows, figures: dict[str, Any], title
     return ModelCard(
         name=name, title=title, property="formation energy", unit="eV/atom", descriptor=descriptor,
         schema=wanted.digest,
-        elements=elements,
-        training=_TRAINING, licence=_LICENCE, citation=_CITATION, metrics=_metrics(figures),
+        elements=elements, volumes=_volumes(rows),
+        training=_training(rows), licence=_LICENCE, citation=_CITATION, metrics=_metrics(figures),
         calibration={
             "level": LEVEL,
             "method": "scale of each prediction times a factor by distance from the training data, from residuals on "
             "chemical systems that members had not seen",
         },
         limits=_LIMITS, version=seitz.__version__,
+    )  # fmt: skip
+
+
+def _volumes(rows: Rows) -> tuple[float, float]:
+    volume = rows.features[rows.weight == 1.0][
+        :, seitz.descriptors()[DESCRIPTOR].names.index("VolumePerAtom")
+    ]
+    return float(volume.min()), float(volume.max())
+
+
+def _training(rows: Rows) -> str:
+    """The data in words, with their numbers."""
+    n = Counter(rows.source.tolist())
+    text = _TRAINING + (_ARRANGEMENTS if n["substituted"] else "")
+    return text.format(
+        mp=n["mp"], wbm=n["wbm"] + n["wbm_random"], element=n["element"], wbm_teacher=n["wbm_teacher"],
+        distorted=sum(count for source, count in n.items() if source.startswith("distorted")),
+        substituted=n["substituted"],
     )  # fmt: skip
 
 
@@ -128,10 +149,10 @@ def _metrics(figures: dict[str, Any]) -> tuple[Metric, ...]:
     return tuple(found)
 
 
-def _write(model: Any, name: str) -> None:
+def _write(model: onnx.ModelProto, card: ModelCard) -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
-    target = TARGET / f"{name}.onnx"
+    target = TARGET / f"{card.name}.onnx"
     temporary = target.with_suffix(".part")
-    temporary.write_bytes(model.SerializeToString(deterministic=True))
+    temporary.write_bytes(with_card(model, card))
     temporary.replace(target)
     print(f"{target.name}: {target.stat().st_size / 1e6:.1f} MB")

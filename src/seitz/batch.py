@@ -9,7 +9,7 @@ import numpy as np
 
 from . import _core
 from ._typing import FloatArray, IndexArray, IntArray
-from .cell import Cell, OccupancyPolicy
+from .cell import Cell, OccupancyPolicy, format_occupants
 from .descriptors import Descriptor
 from .elements import SYMBOLS
 from .environments import species_of
@@ -67,7 +67,8 @@ def featurize_batch(records: Sequence[Record], options: Options) -> FeatureTable
         values[rows] = good
         report.add(f._replace(index=rows[f.index]) for f in refused)
         warnings += (
-            w._replace(index=rows[w.index]) for w in (*touched, *_crowded(cells, statuses, closeness))
+            w._replace(index=rows[w.index])
+            for w in (*touched, *_crowded(cells, statuses, closeness), *_averaged(cells, statuses))
         )
     warnings.sort(key=lambda warning: warning.index)
     return FeatureTable(
@@ -141,7 +142,23 @@ def _crowded(cells: Sequence[Cell], statuses: IndexArray, closeness: FloatArray)
             f"sites {first} and {second}{image}, {symbols[0]} and {symbols[1]}, are only {closeness[row]:.2f} of the "
             "sum of their covalent radii apart: check positions and lattice"
         )
-        found.append(RowWarning(row, "", message))
+        found.append(RowWarning(row, "", message, kind="crowded"))
+    return found
+
+
+def _averaged(cells: Sequence[Cell], statuses: IndexArray) -> list[RowWarning]:
+    """Rows of structures with sites that stand for no atom."""
+    found: list[RowWarning] = []
+    for row, cell in enumerate(cells):
+        if cell.is_ordered or statuses[row, 0]:
+            continue
+        site, content = next(iter(cell.occupancies.items()))
+        n = len(cell.occupancies)
+        message = (
+            f"{n} of {len(cell)} site{'' if len(cell) == 1 else 's'} {'is' if n == 1 else 'are'} averaged over "
+            f"{'its' if n == 1 else 'their'} occupants (site {site}: {format_occupants(content)})"
+        )
+        found.append(RowWarning(row, "", message, kind="averaged"))
     return found
 
 

@@ -227,7 +227,7 @@ def build_cell(
         site, occupants = next(iter(shared.items()))
         raise OccupancyError(
             f"site {site} is partially occupied ({format_occupants(occupants)}); {len(shared)} such site(s). "
-            'Pass occupancy="average" to average the properties of the occupants, or order the structure'
+            'Order the structure, or pass occupancy="average" to average the properties of the occupants'
         )
     return Cell(lattice, frac_coords, numbers, shared)  # type: ignore[arg-type]  # validated in __post_init__
 

@@ -87,7 +87,7 @@ def featurize(
     Raises
     ------
     SeitzError
-        A structure failed and ``on_error="raise"``; the message names it.
+        A structure failed and ``on_error="raise"``; the message names it. Or a folder or file holds none at all.
 
     Examples
     --------
@@ -116,6 +116,8 @@ def featurize(
             progress=progress and (lambda done, _: progress(done, total)),
         )
     )
+    if not tables and isinstance(structures, str | os.PathLike):
+        raise ReadError(f"no structure found in {os.fspath(structures)}")
     if not tables:
         chosen = find_descriptor(descriptor, walk)
         return FeatureTable(np.empty((0, len(chosen))), chosen, ())

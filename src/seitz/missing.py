@@ -76,7 +76,7 @@ def apply_policy(
         if policy == "nan":
             touched = [descriptor.columns_of(name) for name in {name for z in lacking for name in missing[z]}]
             values[np.ix_(np.array(rows), np.concatenate(touched))] = np.nan
-        warnings += [RowWarning(row, name(row), f"{message} ({treatment})") for row in rows]
+        warnings += [RowWarning(row, name(row), f"{message} ({treatment})", kind="missing") for row in rows]
     return tuple(sorted(warnings, key=_row)), tuple(sorted(failures, key=_row))
 
 

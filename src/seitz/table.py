@@ -38,12 +38,17 @@ class Failure(NamedTuple):
 
 
 class RowWarning(NamedTuple):
-    """A structure whose features rest on doubtful input: a missing elemental property, or atoms too close together."""
+    """A structure whose features rest on doubtful input.
+
+    ``kind`` is ``"missing"`` for a missing elemental property, ``"crowded"`` for atoms too close together,
+    ``"averaged"`` for sites with averaged occupants, and empty for anything else.
+    """
 
     index: int  # type: ignore[assignment]  # a row number, not tuple.index
     id: str
     message: str
     source: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +67,7 @@ class FeatureTable:
     ids
         One identifier per row: file name, record id or position.
     failures, warnings
-        Rows that failed, and rows touched by missing elemental properties.
+        Rows that failed, and rows whose features rest on doubtful input.
     """
 
     values: FloatArray
@@ -104,7 +109,11 @@ class FeatureTable:
             A row number outside the table.
         """
         if not isinstance(key, str):
-            return self._rows(_row_numbers(key, len(self)))
+            return self._rows(
+                row_numbers(
+                    key, len(self), "the features of row 3 are table.values[3]", "the name of one feature, "
+                )
+            )
         try:
             return self.values[:, self.names.index(key)]
         except ValueError:
@@ -113,7 +122,7 @@ class FeatureTable:
     def _rows(self, rows: IndexArray) -> FeatureTable:
         numbers = rows.tolist()
         ids = tuple(self.ids[row] for row in numbers)
-        failures, warnings = _moved(self.failures, numbers), _moved(self.warnings, numbers)
+        failures, warnings = moved(self.failures, numbers), moved(self.warnings, numbers)
         return FeatureTable(self.values[rows], self.descriptor, ids, failures, warnings)
 
     @property
@@ -173,7 +182,7 @@ def sibling(path: PathLike, kind: str) -> Path:
     return table.with_name(f"{table.name.removesuffix(suffix)}.{kind}{suffix}")
 
 
-def _row_numbers(key: slice | RowChoice, n_rows: int) -> IndexArray:
+def row_numbers(key: slice | RowChoice, n_rows: int, hint: str, also: str = "") -> IndexArray:
     """Rows that a slice, row numbers or a mask choose, counted from the beginning."""
     if isinstance(key, slice):
         return np.arange(n_rows)[key]
@@ -184,10 +193,7 @@ def _row_numbers(key: slice | RowChoice, n_rows: int) -> IndexArray:
     if chosen.ndim == 1 and not chosen.size:
         return np.empty(0, dtype=np.int64)
     if chosen.ndim != 1 or chosen.dtype.kind not in "biu":
-        raise OptionError(
-            f"table[{key!r:.60}]: give the name of one feature, a slice, row numbers or a mask of rows; "
-            "the features of row 3 are table.values[3]"
-        )
+        raise OptionError(f"table[{key!r:.60}]: give {also}a slice, row numbers or a mask of rows; {hint}")
     if chosen.dtype.kind == "b":
         if len(chosen) != n_rows:
             raise OptionError(f"a mask of {len(chosen)} truth values does not fit {n_rows} rows")
@@ -199,16 +205,16 @@ def _row_numbers(key: slice | RowChoice, n_rows: int) -> IndexArray:
     return np.where(numbers < 0, numbers + n_rows, numbers)
 
 
-_Entry = TypeVar("_Entry", Failure, RowWarning)
+_Entry = TypeVar("_Entry")
 
 
-def _moved(entries: Sequence[_Entry], rows: Sequence[int]) -> tuple[_Entry, ...]:
-    """Failures or warnings of some rows, in the order of the rows and with their new numbers."""
+def moved(entries: Sequence[_Entry], rows: Sequence[int]) -> tuple[_Entry, ...]:
+    """Failures, warnings or doubts of some rows, in the order of the rows and with their new numbers."""
     if not entries:
         return ()
-    by_row: dict[int, list[_Entry]] = {}
+    by_row: dict[int, list[Any]] = {}
     for entry in entries:
-        by_row.setdefault(entry.index, []).append(entry)
+        by_row.setdefault(entry.index, []).append(entry)  # type: ignore[attr-defined]  # all have an index
     return tuple(entry._replace(index=new) for new, old in enumerate(rows) for entry in by_row.get(old, ()))
 
 

@@ -131,24 +131,27 @@ def test_models_are_listed_described_and_verified(seitz, model):
 
 
 def test_a_picture_of_the_predictions(seitz, folder, tmp_path):
-    target = tmp_path / "new" / "p.svg"
+    missing = seitz("predict", folder, "--plot", tmp_path / "new" / "p.svg")
+    assert missing.code == 2 and "no such folder" in missing.err
+    target = tmp_path / "p.svg"
     done = seitz("predict", folder, "--plot", target)
     assert done.code == 0, done.err
     drawn = ElementTree.parse(target).getroot()
     texts = [node.text for node in drawn.iter("{http://www.w3.org/2000/svg}text")]
     assert "Formation energy with 90 % intervals" in texts
     assert {"copper", "iron"} <= set(texts)
-    assert len(list(drawn.iter("{http://www.w3.org/2000/svg}circle"))) == 2
+    assert len(list(drawn.iter("{http://www.w3.org/2000/svg}circle"))) == 2 + 1  # and that of the legend
+    assert "value and interval" in texts
 
 
 def test_a_picture_needs_a_name_that_is_one(seitz, folder, tmp_path):
     done = seitz("predict", folder, "--plot", tmp_path / "p.png")
     assert done.code == 2
     assert "svg" in done.err
-    assert seitz("predict", folder, "--plot", folder / "iron.POSCAR" / "p.svg").code == 1
+    assert seitz("predict", folder, "--plot", folder / "iron.POSCAR" / "p.svg").code == 2
 
 
-def test_names_in_a_picture_are_text_and_missing_values_are_left_out(tmp_path):
+def test_names_in_a_picture_are_text_and_missing_values_are_said(tmp_path):
     nan = float("nan")
     lines = [
         Line("<b>&\x1b[31m", -1.0, -2.0, 0.5, False),
@@ -156,7 +159,9 @@ def test_names_in_a_picture_are_text_and_missing_values_are_left_out(tmp_path):
         Line("x" * 90, 3, nan, nan, True),
     ]
     drawn = ElementTree.fromstring(picture(lines, "A & B", "eV"))
-    assert len(list(drawn.iter("{http://www.w3.org/2000/svg}circle"))) == 2
+    assert len(list(drawn.iter("{http://www.w3.org/2000/svg}circle"))) == 2 + 2  # and those of the legend
+    texts = [node.text for node in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts.count("no value") == 1 and {"none", "value and interval", "the same in doubt"} <= set(texts)
     assert any((node.text or "").startswith("<b>&") for node in drawn.iter())
     assert ElementTree.fromstring(picture([], "nothing", "eV")) is not None
 

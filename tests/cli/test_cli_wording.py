@@ -41,9 +41,9 @@ def test_no_message_of_a_run_shows_python_spelling(seitz, tmp_path):
     seitz("demo", "--write", tmp_path / "d")
     brass, out = tmp_path / "d" / "CuZn_brass.cif", tmp_path / "f.csv"
     assert seitz("featurize", brass, "-o", out).code == 1
-    assert "Pass --occupancy average to" in (tmp_path / "f.failures.csv").read_text()
+    assert "pass --occupancy average to" in (tmp_path / "f.failures.csv").read_text()
     done = seitz("featurize", brass, "-o", out, "--on-error", "raise")
-    assert "Pass --occupancy average to" in done.err and "occupancy=" not in done.err
+    assert "pass --occupancy average to" in done.err and "occupancy=" not in done.err
     done = seitz("featurize", brass, "-o", out, "--threads", 5000)
     assert done.err.startswith("error: --threads 5000: give") and "None" not in done.err
     done = seitz("info", brass, "--symprec", "1e-300")

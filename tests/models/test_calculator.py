@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import seitz
 from seitz import Calculator, models
 from seitz.errors import ModelError, OptionError
-from structures import bcc, fcc, sigma_phase
+from structures import bcc, fcc, rocksalt, sigma_phase
 
 COORDINATION = models.wrap(
     lambda f: f[:, 0], descriptor="ks2022", property="coordination", unit="1", name="cn"
@@ -24,7 +24,9 @@ WARD = models.wrap(
 def test_all_models_run_and_results_have_their_names(tmp_path):
     calculator = Calculator([COORDINATION, WARD])
     found = calculator.run_models(cell for cell in (bcc(), fcc()))
-    assert [r["id"] for r in found] == ["0", "1"] and list(found[0]) == ["id", "cn", "ward"]
+    assert [r["id"] for r in found] == ["0", "1"] and list(found[0]) == [
+        "id", "cn", "cn_doubt", "ward", "ward_doubt", "error",
+    ]  # fmt: skip
     assert_allclose([r["cn"] for r in found], seitz.featurize([bcc(), fcc()])["mean_EffectiveCoordination"])
     assert calculator.results == found and repr(calculator) == "Calculator(cn, ward; 2 structures)"
     calculator.write_csv(tmp_path / "r.csv")
@@ -46,6 +48,20 @@ def test_a_folder_keeps_its_failures(tmp_path):
     found = Calculator(COORDINATION).run_from_directory(tmp_path)
     assert [r["id"] for r in found] == ["bad", "good"]
     assert np.isnan(found[0]["cn"]) and found[1]["cn"] == pytest.approx(6.0)
+    assert "bad.POSCAR" not in found[0]["error"] and found[0]["error"] and found[1]["error"] == ""
+
+
+def test_results_say_how_sure_the_model_is(tmp_path):
+    calculator = Calculator()
+    known, unlike = calculator.run_models([rocksalt(), fcc(79, 9.0)])
+    table = calculator.tables["default"]
+    assert (known["default_lower"], known["default_upper"]) == (table.lower[0], table.upper[0])
+    assert known["default_in_domain"] is True and known["default_doubt"] == ""
+    assert unlike["default_in_domain"] is False and unlike["default_doubt"]
+    calculator.write_csv(tmp_path / "r.csv")
+    written = pd.read_csv(tmp_path / "r.csv")
+    assert list(written.columns) == list(known)
+    assert_allclose(written["default_upper"], table.upper)
 
 
 def test_dilute_and_random_variants():

@@ -54,7 +54,10 @@ def test_known_crystals_have_their_energies(demo):
 
 
 def test_intervals_are_around_their_values(demo):
-    good = np.isfinite(demo.value)
+    good = np.isfinite(demo.lower)
+    failed = [failure.id for failure in demo.failures]
+    averaged = "CuZn_brass"
+    assert {demo.ids[row] for row in np.flatnonzero(~good)} == {averaged, *failed}
     assert (demo.lower[good] < demo.value[good]).all() and (demo.value[good] < demo.upper[good]).all()
     width = (demo.upper - demo.lower)[good]
     assert width.min() > 0.005 and width.max() < 2.0
@@ -94,7 +97,7 @@ def test_nonsense_is_outside_the_domain():
     squeezed = rocksalt().replace(lattice=rocksalt().lattice * 0.6)
     table = predict([rocksalt(), squeezed])
     assert table.in_domain.tolist() == [True, False]
-    assert "far from the training data" in "; ".join(doubt.message for doubt in table.doubts)
+    assert "unlike most of the training data" in "; ".join(doubt.message for doubt in table.doubts)
 
 
 def test_random_alloys_go_through_the_model_without_a_length():
@@ -118,3 +121,13 @@ def test_bytes_cost_little_on_real_crystals(tmp_path, shared_records):
     rows = seitz.featurize(records, descriptor="seitz").values
     done = models.export("default", tmp_path / "m.onnx", to="int8", rows=rows)
     assert done.n_rows == 1000 and done.drift < 0.05 * 0.038
+
+
+@pytest.mark.parametrize("to", ["fp16", "int8"])
+def test_ends_of_intervals_are_compared_like_values(tmp_path, to):
+    done = seitz.export("default", tmp_path, to=to)
+    assert 0 < done.interval_drift < 0.05 * done.error
+    rows = seitz.featurize([bcc(), fcc(), rocksalt(), perovskite(), sigma_phase()], descriptor="seitz").values
+    ours, theirs = (models.load(name).answer(rows) for name in ("default", done.path))
+    apart = np.abs(np.stack([ours.lower - theirs.lower, ours.upper - theirs.upper]))
+    assert np.median(apart) < 0.05 * done.error

@@ -208,7 +208,8 @@ def test_onnx_forms_are_models_with_the_card(tmp_path, form):
     again = models.load(done.path)
     assert again.card.name == "net" and again.inputs[0].shape == (None, 256)
     assert again.card.extra["form"] == {
-        "to": form, "drift": done.drift, "largest_drift": done.largest_drift, "unit": "eV", "rows": done.n_rows
+        "to": form, "drift": done.drift, "largest_drift": done.largest_drift, "interval_drift": 0.0,
+        "unit": "eV", "rows": done.n_rows,
     }  # fmt: skip
     for n in (1, 7, 4096):
         rows = np.resize(ROWS, (n, 256))
@@ -356,3 +357,21 @@ def test_a_package_for_core_ml(tmp_path, members):
     assert models.card("default").unit in package.short_description
     with pytest.raises(ExportError, match="is there already"):
         models.export("default", done.path, to="coreml", members=members)
+
+
+def test_products_in_double_precision_are_not_put_into_bytes(tmp_path):
+    w = np.random.default_rng(0).normal(size=(256, 1))
+    nodes = [
+        helper.make_node("Cast", ["x"], ["wide"], to=onnx.TensorProto.DOUBLE),
+        helper.make_node("MatMul", ["wide", "w"], ["z"]),
+        helper.make_node("Cast", ["z"], ["y"], to=onnx.TensorProto.FLOAT),
+    ]
+    proto = model(
+        nodes,
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["batch", 256])],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, ["batch", 1])],
+        [numpy_helper.from_array(w, "w")],
+    )
+    card = ModelCard(name="net", property="energy", unit="eV", descriptor="ks2022")
+    with pytest.raises(ExportError, match="no products of matrices that could be put into bytes"):
+        models.export(OnnxModel(audit_bytes(proto.SerializeToString()), card), tmp_path, to="int8", rows=ROWS)

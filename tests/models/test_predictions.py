@@ -231,7 +231,7 @@ def test_a_file_with_a_card_needs_no_words(saved):
 
 
 def test_what_cannot_be_added_is_told(saved, tmp_path):
-    with pytest.raises(CardError, match=r"descriptor is empty|property is empty|unit is empty"):
+    with pytest.raises(CardError, match=r"say .* with descriptor=\.\.\., property=\.\.\., unit=\.\.\."):
         models.add(saved(linear(256)))
     with pytest.raises(ModelError, match="ks2022 has 256 features, but the model takes x"):
         models.add(saved(linear(100)), descriptor="ks2022", property="p", unit="1")
@@ -298,14 +298,83 @@ def test_how_many_values_a_row_has_may_be_told_by_the_rows(added, tmp_path):
     bad = {"lattice": np.eye(3), "frac_coords": [[0, 0, 0]], "symbols": ["Xx"]}
     added(n_out=3)
     batches = [predict(cells, model="m", on_error="record") for cells in ([bad], CELLS, [bad])]
-    with open_predictions(tmp_path / "p.csv", None) as sink:
+    with open_predictions(tmp_path / "p.csv", None, metadata={}) as sink:
         for table in batches:
             sink.append(table)
     written = pd.read_csv(tmp_path / "p.csv")
     assert list(written)[1:4] == ["value_0", "value_1", "value_2"]
     assert np.isnan(written["value_2"]).tolist() == [True, *[False] * 5, True]
     assert pd.read_csv(tmp_path / "p.failures.csv")["index"].tolist() == [0, 6]
-    with open_predictions(tmp_path / "none.csv", None) as sink:
+    with open_predictions(tmp_path / "none.csv", None, metadata={}) as sink:
         sink.append(batches[0])
     assert list(pd.read_csv(tmp_path / "none.csv"))[1] == "value"
     assert len(pd.read_csv(tmp_path / "none.csv")) == 1
+
+
+def test_averaged_sites_are_doubted_and_have_no_interval():
+    brass = Cell(np.eye(3) * 2.95, [[0, 0, 0], [0.5, 0.5, 0.5]], [29, 30], {0: {29: 0.5, 30: 0.5}})
+    for model in ("default", "ks2022"):
+        table = predict([brass, bcc()], model=model, occupancy="average")
+        assert table.in_domain is not None and not table.in_domain[0] and np.isfinite(table.value[0])
+        assert table.doubts[0].index == 0 and "averaged sites" in table.doubts[0].message
+        assert np.isnan([table.lower[0], table.upper[0]]).all() and np.isfinite(table.lower[1])
+    features = seitz.featurize([brass], occupancy="average")
+    assert features.warnings[0].kind == "averaged"
+    assert features.warnings[0].message == (
+        "1 of 2 sites is averaged over its occupants (site 0: Cu0.5 Zn0.5)"
+    )
+    assert predict(features, model="ks2022").doubts[0].message == table.doubts[0].message
+
+
+def test_a_model_without_a_length_scale_is_told_the_volume():
+    low, high = models.card("ks2022").volumes
+    boxed, small, solid = predict([bcc(26, 30.0), bcc(26, 1.0), bcc(26, 2.87)], model="ks2022").in_domain
+    assert not boxed and not small and solid and low < 12 < high
+
+
+def test_random_alloys_are_predicted_as_they_are():
+    alloy = seitz.featurize_random("fcc", "NiAl", mode="exact")
+    alone, several = (
+        predict(given, model="ks2022")
+        for given in (alloy, seitz.featurize_random(["fcc", "bcc"], ["NiAl"], mode="exact"))
+    )
+    assert alone.ids == ("Ni50Al50@FCC",) and len(several) == 2
+    assert_array_equal(alone.value, predict(alloy.table, model="ks2022").value)
+    assert alone.in_domain is not None and alone.value[0] == several.value[0]
+    unseen = predict(seitz.featurize_random("fcc", "NiAlAm", mode="exact"), model="ks2022")
+    assert "no Am in the training data" in unseen.doubts[0].message
+    with pytest.raises(ModelError, match="default takes seitz, but the table holds ks2022"):
+        predict(alloy)
+
+
+def test_some_rows_are_a_table_of_their_own():
+    table = predict([bcc(), fcc(79, 9.0), rocksalt()])
+    for key in (slice(1, None), [1, 2], np.array([False, True, True])):
+        part = table[key]
+        assert part.ids == ("1", "2") and [doubt.index for doubt in part.doubts] == [0]
+        assert_array_equal(part.value, table.value[1:])
+        assert_array_equal(part.features.values, table.features.values[1:])
+        assert part.in_domain.tolist() == [False, True]
+    with pytest.raises(OptionError, match=r"columns of predictions are attributes, such as table\.value"):
+        table["value"]
+
+
+def test_what_would_change_nothing_is_an_error():
+    features = seitz.featurize([bcc()], descriptor="seitz")
+    for option in ({"symmetry": "orbits"}, {"occupancy": "average"}, {"ids": ["a"]}):
+        with pytest.raises(OptionError, match=f"{next(iter(option))} would change nothing"):
+            predict(features, **option)
+    with pytest.raises(ModelError, match=r"array of shape \(1, 446\) is neither structures"):
+        predict(features.values)
+
+
+def test_files_say_what_their_numbers_are(tmp_path):
+    table = predict([bcc(), rocksalt()])
+    table.write(tmp_path / "p.parquet")
+    table.write(tmp_path / "p.npz")
+    beside = pq.read_schema(tmp_path / "p.parquet").metadata
+    with np.load(tmp_path / "p.npz") as archive:
+        inside = json.loads(str(archive["metadata"]))
+    assert inside == table.metadata == {k.decode(): v.decode() for k, v in beside.items()}
+    assert (inside["seitz.unit"], inside["seitz.level"]) == ("eV/atom", "0.9")
+    assert card_from_json(inside["seitz.card"]) == table.card

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,6 +10,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+import numpy as np
 import typer
 
 from seitz.cell import Cell
@@ -87,6 +89,7 @@ def demo(
         f"\n\nAll features of {n_sites} sites in [bold]{1000 * seconds:.1f} ms[/] on one processor.\n"
     )
     out.print(_energies(rows, found))
+    out.print(_doubts(rows, found))
     out.print(
         "\n[dim]What the bundled model says: a value, and where 90 % of true values are expected to lie. "
         "'seitz models card default' says how it was made.[/]"
@@ -170,24 +173,39 @@ def _energies(rows: list[_Row], found: PredictionTable) -> Table:
     """Predicted formation energies, with the intervals drawn as text."""
     from rich.table import Table
 
-    low, high = float(found.lower.min()), float(max(found.upper.max(), 0.0))
+    low, high = float(np.nanmin(found.lower)), float(max(np.nanmax(found.upper), 0.0))
+    doubtful = {doubt.index for doubt in found.doubts}
     table = Table(box=head_line(), pad_edge=False, show_edge=False, header_style="dim", collapse_padding=True)
     table.add_column("Crystal", style="bold cyan", no_wrap=True)
     table.add_column("Formation energy, eV/atom", justify="right", no_wrap=True)
     table.add_column("90 % interval", justify="right", no_wrap=True)
-    table.add_column(f"{low:.1f}{'':{_WIDTH - 8}}{high:.1f}", style="green", no_wrap=True)
+    table.add_column(f"{low:.1f}{'':{_WIDTH - 8}}{high:.1f}", no_wrap=True)
     for k, row in enumerate(rows):
         value, lower, upper = (float(column[k]) for column in (found.value, found.lower, found.upper))
-        ends = [round((x - low) / (high - low) * (_WIDTH - 1)) for x in (lower, value, upper)]
-        table.add_row(row.formula, f"{value:.2f}", f"{lower:.2f} to {upper:.2f}", _bar(*ends))
+        known = math.isfinite(lower)
+        low_end, mark_at, high_end = (
+            round((x - low) / (high - low) * (_WIDTH - 1))
+            for x in ((lower, value, upper) if known else [value] * 3)
+        )
+        mark, colour = ("○", "yellow") if k in doubtful else ("●", "green")
+        bar = _bar(low_end, mark_at, high_end, mark)
+        table.add_row(
+            row.formula, f"{value:.2f}", f"{lower:.2f} to {upper:.2f}" if known else "", f"[{colour}]{bar}[/]"
+        )
     return table
 
 
-def _bar(first: int, middle: int, last: int) -> str:
+def _doubts(rows: list[_Row], found: PredictionTable) -> str:
+    """What the open circles mean."""
+    reasons = "".join(f"\n  {rows[doubt.index].formula}: {doubt.message}" for doubt in found.doubts)
+    return f"[yellow]○ in doubt:{reasons}[/]"
+
+
+def _bar(first: int, middle: int, last: int, mark: str) -> str:
     """An interval as text, with its middle marked."""
     marks = [" "] * _WIDTH
     marks[first : last + 1] = ["─"] * (last + 1 - first)
-    marks[middle] = "●"
+    marks[min(max(middle, 0), _WIDTH - 1)] = mark
     return "".join(marks).rstrip()
 
 

@@ -156,7 +156,7 @@ def _ordered(record: Record) -> Record:
     """The same, or with an error that advises no averaging: changes are of whole atoms."""
     if not isinstance(record.error, OccupancyError):
         return record
-    reason = str(record.error).partition(". Pass occupancy")[0]
+    reason = str(record.error).partition(". Order the structure")[0]
     message = f"{reason}: variants must be fully occupied by one element per site"
     return record._replace(error=OccupancyError(message))
 

@@ -77,10 +77,18 @@ def _figures(done: Export) -> Iterator[str]:
         f"drift {_amount(done.drift, done.unit)} on average{share}; {_amount(done.largest_drift, done.unit)} at most, "
         f"on {done.n_rows:,} crystals"
     )
+    if done.interval_drift:
+        yield f"ends of intervals drift {_amount(done.interval_drift, done.unit)} on average"
+    if done.form in ("fp16", "int8") and math.isnan(done.error):
+        yield "its card names no error, so nothing says whether that is little: compare it with what you know"
+    if done.form in ("torch", "torchscript", "coreml"):
+        yield "gives the value alone, without interval and domain"
     if done.difference:
         yield f"these members differ from all of them by {_amount(done.difference, done.unit)} on average"
 
 
 def _amount(value: float, unit: str) -> str:
     """Two digits with the unit, energies in meV."""
-    return f"{1000 * value:.2g} m{unit}" if unit.startswith("eV") else f"{value:.2g} {unit}"
+    return (
+        f"{1000 * value:.2g} m{unit}" if unit.startswith("eV") else f"{value:.2g} {unit}".removesuffix(" 1")
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
 
 
 _SHOWN_FAILURES = 5
+_KINDS = {
+    "missing": "with elements that lack a property",
+    "crowded": "with atoms too close together",
+    "averaged": "with averaged sites",
+}
 
 
 def featurize(
@@ -144,6 +150,7 @@ class _Summary:
     n_sites: int = 0
     n_failures: int = 0
     n_warnings: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
     first_failures: list[str] = field(default_factory=list)
     skipped: set[str] = field(default_factory=set)
     seconds: float = 0.0
@@ -165,6 +172,11 @@ class _Summary:
         self.n_sites += batch.n_sites
         self.n_failures += len(table.failures)
         self.n_warnings += len(table.warnings)
+        self.kinds.update(warning.kind for warning in table.warnings)
+
+    @property
+    def warned_of(self) -> str:
+        return ", ".join(f"{n:,} {_KINDS[kind]}" for kind, n in self.kinds.items())
 
     @property
     def skipped_text(self) -> str:
@@ -204,8 +216,7 @@ class _Summary:
             out.print(f"  failures: {escape(plain(outputs.failures))}", soft_wrap=True)
         if self.n_warnings:
             out.print(
-                f"  warnings: {escape(plain(outputs.warnings))} [dim]"
-                f"({self.n_warnings:,} with elements that lack a property)[/]",
+                f"  warnings: {escape(plain(outputs.warnings))} [dim]({self.warned_of})[/]",
                 soft_wrap=True,
             )
         if self.skipped:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 models = typer.Typer(
     name="models",
-    help="Models: list, card, add, pull, verify.",
+    help="Models: list, card, add, remove, pull, verify.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -133,24 +133,36 @@ def _progress() -> Iterator[Callable[[int, int | None], None] | None]:
 
 
 @models.command()
-def verify(model: Name, as_json: Json = False, debug: Debug = False) -> None:
-    """Audit a model, open it, and run it on the bundled crystals."""
-    from seitz.models import load, predict
-    from seitz.prototypes import prototypes
+def remove(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Name of a model of yours.", show_default=False)
+    ],
+    debug: Debug = False,
+) -> None:
+    """Remove a model from your folder of models."""
+    from seitz.models import remove as remove_model
 
-    found = load(model)
-    table = predict(sorted(prototypes()), model=found)
-    summary = {
-        "model": found.card.name,
-        "sha256": found.digest,
-        "schema": found.card.schema or None,
-        "rows": len(table),
-    }
+    console().print(f"removed {plain(remove_model(model))}", markup=False, soft_wrap=True)
+
+
+@models.command()
+def verify(model: Name, as_json: Json = False, debug: Debug = False) -> None:
+    """Audit a model, compare its digest, open it, and run it on all prototypes."""
+    from seitz.models import verify as verify_model
+
+    found = verify_model(model)
     if as_json:
-        print_json(summary)
+        print_json(asdict(found))
         return
+    weights = (
+        "its weights are those of its card"
+        if found.bound
+        else "no digest says whether its weights are the first"
+    )
+    doubtful = f", {found.n_doubtful} doubtful" if found.n_doubtful else ""
     console().print(
-        f"{plain(found.card.name)}: sound; {len(table)} prototypes predicted; sha256 {found.digest}",
+        f"{plain(found.model)}: sound, and {weights}; {found.n_structures} prototypes predicted{doubtful}\n"
+        f"sha256 {found.sha256}",
         markup=False,
         soft_wrap=True,
     )

@@ -13,7 +13,7 @@ from seitz.errors import WriteError
 from .console import UsageError
 from .streams import plain
 
-_ROW, _TOP, _BOTTOM, _RIGHT = 24, 44, 46, 26
+_ROW, _TOP, _BOTTOM, _RIGHT = 24, 64, 46, 26
 _PLOT = 520
 _LETTER = 7.4  # mean width of a letter at 13 px
 _BLUE, _ORANGE, _GREY = "#4C78A8", "#E4803A", "#8a8f98"  # legible on white and on black
@@ -35,13 +35,14 @@ def check_picture(path: Path | None) -> None:
     """Refuse a name that is no picture before anything runs."""
     if path is not None and path.suffix.lower() != ".svg":
         raise UsageError(f"--plot {path}: the picture is an SVG file, name it something.svg")
+    if path is not None and not path.parent.is_dir():
+        raise UsageError(f"--plot {path}: no such folder: create it first")
 
 
 def save_picture(path: Path, lines: Sequence[Line], title: str, axis: str) -> None:
     """Write the picture; the file appears whole or not at all."""
     temporary = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(picture(lines, title, axis), encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
@@ -51,7 +52,7 @@ def save_picture(path: Path, lines: Sequence[Line], title: str, axis: str) -> No
 
 def picture(lines: Sequence[Line], title: str, axis: str) -> str:
     """The SVG text."""
-    shown = [line for line in lines if math.isfinite(line.value)][:MOST]
+    shown = lines[:MOST]
     left = 18 + _LETTER * max((len(_short(line.name)) for line in shown), default=0)
     width, height = left + _PLOT + _RIGHT, _TOP + _ROW * len(shown) + _BOTTOM
     ends = [x for line in shown for x in line[1:4] if math.isfinite(x)] or [0.0, 1.0]
@@ -67,6 +68,7 @@ def picture(lines: Sequence[Line], title: str, axis: str) -> str:
         f"<title>{escape(title)}</title>",
         f'<text x="{left:.1f}" y="22" font-size="15" font-weight="600">{escape(title)}</text>',
     ]
+    parts += _legend(shown, left)
     bottom = _TOP + _ROW * len(shown)
     for tick in ticks:
         zero = abs(tick) < 1e-12
@@ -87,17 +89,35 @@ def _ends(line: Line, across: Callable[[float], float]) -> tuple[float, float] |
     return (across(line.lower), across(line.upper)) if known else None
 
 
+def _legend(lines: Sequence[Line], left: float) -> Iterator[str]:
+    """What the signs mean that the picture has."""
+    x = left + 5
+    for doubtful, words in ((False, "value and interval"), (True, "the same in doubt")):
+        if any(line.doubtful == doubtful and math.isfinite(line.value) for line in lines):
+            yield _circle(x, 44, doubtful=doubtful)
+            yield f'<text x="{x + 12:.1f}" y="48.5">{words}</text>'
+            x += 40 + _LETTER * len(words)
+
+
+def _circle(x: float, y: float, *, doubtful: bool) -> str:
+    colour = _ORANGE if doubtful else _BLUE
+    fill = "none" if doubtful else colour
+    return f'<circle cx="{x:.1f}" cy="{y}" r="4.5" fill="{fill}" stroke="{colour}" stroke-width="2"/>'
+
+
 def _drawn(line: Line, y: float, left: float, x: float, ends: tuple[float, float] | None) -> Iterator[str]:
     colour = _ORANGE if line.doubtful else _BLUE
     name = escape(_short(line.name))
     yield f'<text x="{left - 10:.1f}" y="{y + 4.5:.1f}" text-anchor="end">{name}</text>'
+    if not math.isfinite(line.value):
+        yield f'<text x="{left + 4:.1f}" y="{y + 4.5:.1f}" fill="{_ORANGE}">no value</text>'
+        return
     if ends is not None:
         yield (
             f'<path d="M{ends[0]:.1f} {y}H{ends[1]:.1f}" stroke="{colour}" stroke-width="6" '
             'stroke-opacity="0.35" stroke-linecap="round"/>'
         )
-    fill = "none" if line.doubtful else colour
-    yield f'<circle cx="{x:.1f}" cy="{y}" r="4.5" fill="{fill}" stroke="{colour}" stroke-width="2"/>'
+    yield _circle(x, y, doubtful=line.doubtful)
 
 
 def ticks_between(low: float, high: float) -> list[float]:

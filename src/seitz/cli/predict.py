@@ -108,8 +108,9 @@ def _tables(
     paths: list[str], model: Any, occupancy: OccupancyPolicy, threads: int | None, earlier: Any
 ) -> Generator[tuple[PredictionTable, Any], None, None]:
     """Predictions batch by batch, with the batch of files behind them."""
+    from seitz.models.contents import with_contents, without_contents
     from seitz.models.predictions import predict as predict_structures
-    from seitz.models.predictions import predict_table, with_elements, without_elements
+    from seitz.models.predictions import predict_table
     from seitz.parallel_files import featurize_files
     from seitz.tessellation import thread_count
 
@@ -121,20 +122,19 @@ def _tables(
         return
     from seitz.descriptors import descriptor
 
-    wanted = with_elements(descriptor(model.card.descriptor, model.card.walk or None))
+    chosen = descriptor(model.card.descriptor, model.card.walk or None)
     batches = featurize_files(
         files,
         n_threads=threads,
         skip=earlier.__contains__,
-        descriptor=wanted,
+        descriptor=with_contents(chosen),
         occupancy=occupancy,
         on_error="record",
     )
     ready = model.with_threads(thread_count(threads))
     with closing(batches):
         for batch in batches:
-            table, elements = without_elements(batch.table, model.card)
-            yield predict_table(ready, table, elements), batch
+            yield predict_table(ready, *without_contents(batch.table, chosen)), batch
 
 
 @contextmanager
@@ -144,9 +144,10 @@ def _opened(output: Path | None, model: Any) -> Iterator[Any]:
             yield nothing
         return
     from seitz.models.files import open_predictions
+    from seitz.models.predictions import metadata_of
 
     # How many values a row has is not told by all files.
-    with open_predictions(output, None) as sink:
+    with open_predictions(output, None, metadata=metadata_of(model.card)) as sink:
         yield sink
 
 
@@ -225,6 +226,8 @@ class _Summary:
             f"{seconds:.2f} s{arrow}",
             soft_wrap=True,
         )
+        if self.n_doubtful and card.level:
+            out.print("[dim]The interval of a doubtful value may hold less often.[/]", soft_wrap=True)
         if hidden:
             for line in self.failures:
                 out.print(f"  [red]{escape(plain(line))}[/]", soft_wrap=True)
@@ -239,10 +242,10 @@ def _table(rows: list[dict[str, Any]], card: Any) -> Table:
     from rich.table import Table
 
     table = Table(box=head_line(), pad_edge=False, show_edge=False)
-    table.add_column("Structure")
+    table.add_column("Structure", overflow="fold")
     table.add_column(escape(plain(f"{card.property.capitalize()}, {card.unit}")), justify="right")
     if card.level:
-        table.add_column(f"{100 * card.level:.0f} % interval", justify="right")
+        table.add_column(f"{100 * card.level:.0f} % interval", justify="right", no_wrap=True)
     table.add_column("")
     values = [name for name in (rows[0] if rows else {}) if name.startswith("value")]
     for row in rows:

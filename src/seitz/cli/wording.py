@@ -11,6 +11,7 @@ _SPELLINGS = (
         re.compile(r"\b(descriptor|finder|missing|mode|occupancy|on-error|symmetry|walk)=([\"'])([\w-]*)\2"),
         r"--\1 \3",
     ),
+    (re.compile(r"\b(descriptor|property|unit)=\.\.\."), r"--\1"),
     (re.compile(r"\bsymprec=([^\s/\\:]+)(?= Å|: give a)"), r"--symprec \1"),
     (re.compile(r"\bn_threads=([^\s/\\:]+)(?=:? |$)"), r"--threads \1"),
     (re.compile(r"(?<![\w/.-])(mix|refresh)=True\b"), r"--\1"),
@@ -29,8 +30,8 @@ def as_command_line(message: str) -> str:
 
     Examples
     --------
-    >>> as_command_line('site 3 is partially occupied. Pass occupancy="average"')
-    'site 3 is partially occupied. Pass --occupancy average (sites count from 0)'
+    >>> as_command_line('site 3 is partially occupied: pass occupancy="average"')
+    'site 3 is partially occupied: pass --occupancy average (sites count from 0)'
     """
     for spelling, replacement in _SPELLINGS:
         message = spelling.sub(replacement, message)

@@ -229,7 +229,7 @@ def _shared_cell(
         if occupancy == "raise" and not _is_full(content):
             raise OccupancyError(
                 f"atom {labels}: the site is partially occupied ({format_occupants(content)}). "
-                'Pass occupancy="average" to average the properties of the occupants, or order the structure'
+                'Order the structure, or pass occupancy="average" to average the properties of the occupants'
             )
         species.append({z: min(amount, 1.0) for z, amount in content.items()})
     return build_cell(lattice, coords[list(members)], species, occupancy=occupancy)

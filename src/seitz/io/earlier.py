@@ -51,7 +51,8 @@ def _in_npz(path: str, columns: tuple[str, ...]) -> bool:
     import numpy as np
 
     with np.load(path, allow_pickle=False) as archive:
-        if (columns and set(archive.files) == set(columns)) or _are_of_predictions(archive.files):
+        arrays = [name for name in archive.files if name != "metadata"]
+        if (columns and set(archive.files) == set(columns)) or _are_of_predictions(arrays):
             return True
         if set(archive.files) != {"ids", "names", "values", "metadata"}:
             return False

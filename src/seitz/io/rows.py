@@ -18,7 +18,7 @@ from seitz.errors import OptionError, WriteError
 
 from .files import Replacements, replacing_together
 from .records import printable
-from .sinks import MAX_TEXT_BYTES, TextFile, csv_line, npy_member
+from .sinks import MAX_TEXT_BYTES, TextFile, csv_line, npy_member, write_npy
 from .targets import TableFormat, table_target, write_errors
 
 _GROUP_ROWS = 8192
@@ -91,6 +91,7 @@ def open_rows(
     format: TableFormat | None = None,
     keep_empty: bool = False,
     together: Replacements | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> Iterator[RowSink]:
     """Open a table of texts and numbers for writing row by row, in bounded memory.
 
@@ -111,6 +112,9 @@ def open_rows(
         Write a table also if it has no rows.
     together
         The file gets its name with the others of this set, from ``seitz.io.files.replacing_together``.
+    metadata
+        What holds for all rows: in Parquet beside the schema, in NPZ as JSON in an array ``metadata``; CSV and JSON
+        lines have no place for it.
 
     Yields
     ------
@@ -133,7 +137,7 @@ def open_rows(
             if kind in ("csv", "jsonl"):
                 writer = _TextRows(temporary, kind, compression, known)
             else:
-                writer = _SpooledRows(temporary, kind, known)
+                writer = _SpooledRows(temporary, kind, known, metadata or {})
         try:
             sink = RowSink(writer, target, known)
             yield sink
@@ -266,8 +270,11 @@ class _TextRows(TextFile):
 class _SpooledRows:
     """Parquet or NPZ: the rows wait, beyond a few megabytes on the disk, until all types and lengths are known."""
 
-    def __init__(self, path: Path, kind: TableFormat, columns: Sequence[_Column]) -> None:
+    def __init__(
+        self, path: Path, kind: TableFormat, columns: Sequence[_Column], metadata: Mapping[str, str]
+    ) -> None:
         self._path, self._kind, self._columns = path, kind, columns
+        self._metadata = dict(sorted(metadata.items()))
         self._spool = tempfile.SpooledTemporaryFile(_SPOOLED_BYTES, dir=os.fspath(path.parent))  # noqa: SIM115
 
     def write(self, rows: Sequence[_Row]) -> None:
@@ -293,7 +300,8 @@ class _SpooledRows:
         import pyarrow.parquet as pq
 
         arrow_types = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
-        schema = pa.schema([(column.name, arrow_types[column.kind]) for column in self._columns])
+        fields = [(column.name, arrow_types[column.kind]) for column in self._columns]
+        schema = pa.schema(fields, metadata=self._metadata or None)
         with self._path.open("wb") as file:
             writer = pq.ParquetWriter(file, schema, compression="zstd")
             try:
@@ -324,6 +332,8 @@ class _SpooledRows:
                     for rows in self._groups():
                         values = _converted([row[index] for row in rows], column.array_kind, null)
                         member.write(np.array(values, dtype=dtype).tobytes())
+            if self._metadata:
+                write_npy(archive, "metadata", np.array(json.dumps(self._metadata)))
 
 
 def _converted(values: Sequence[Any], type_: type, null: Any) -> list[Any]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
+_FLOAT = 1  # number of single precision in the format
 _LARGE = 100  # inputs and outputs of a product that is worth bytes
 _PRODUCTS = ("MatMul", "Gemm")
 _OPSET = 13  # the first with one scale per column
@@ -132,7 +133,8 @@ def _large(graph: GraphProto) -> list[tuple[int, str, str]]:
 
     These are a small part of the work, and most of what rounding would cost. Where there are no others, all are taken.
     """
-    constants = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    # Double precision is for what needs it, as the processes of tuned models do.
+    constants = {t.name: tuple(t.dims) for t in graph.initializer if t.data_type == _FLOAT}
     behind: set[str] = set()  # tensors that rest on a product
     delicate: list[tuple[int, str, str]] = []
     others: list[tuple[int, str, str]] = []

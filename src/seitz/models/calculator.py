@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from seitz.cell import OccupancyPolicy
 from seitz.errors import ModelError, OptionError, SeitzError
 from seitz.table import FeatureTable
 
-from .predictions import ModelLike, PredictionTable, as_model, elements_of, predict, predict_table
+from .contents import contents_of
+from .predictions import ModelLike, PredictionTable, as_model, predict, predict_table
 
 Result = dict[str, Any]
 
@@ -40,7 +42,7 @@ class Calculator:
     >>> calculator = Calculator()
     >>> [result] = calculator.run_models(["fcc"])
     >>> sorted(result)
-    ['default', 'id']
+    ['default', 'default_doubt', 'default_in_domain', 'default_lower', 'default_upper', 'error', 'id']
     """
 
     def __init__(self, models: ModelLike | list[ModelLike] = "default") -> None:
@@ -69,7 +71,9 @@ class Calculator:
         Returns
         -------
         list of dict
-            One per structure: ``"id"``, and the value of each model by its name.
+            One per structure: ``"id"``; the value of each model by its name, the ends of its interval as
+            ``"NAME_lower"`` and ``"NAME_upper"`` and whether it can judge the structure as ``"NAME_in_domain"``, where
+            the model says so, and reasons for doubt as ``"NAME_doubt"``; and why there is no value as ``"error"``.
         """
         kept = (
             list(structures) if isinstance(structures, Iterator) else structures
@@ -117,15 +121,26 @@ class Calculator:
 
     @property
     def results(self) -> list[Result]:
-        """What the last run gave: one dictionary per structure."""
+        """What the last run gave: one dictionary per structure, as :meth:`run_models` describes it."""
+        columns = self._columns()
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    def _columns(self) -> dict[str, list[Any]]:
+        """The results by column."""
         if not self.tables:
-            return []
-        ids = next(iter(self.tables.values())).ids
-        columns = {name: table.value.tolist() for name, table in self.tables.items()}
-        return [
-            {"id": name, **{model: column[k] for model, column in columns.items()}}
-            for k, name in enumerate(ids)
-        ]
+            return {}
+        first = next(iter(self.tables.values()))
+        columns: dict[str, list[Any]] = {"id": list(first.ids)}
+        for model, table in self.tables.items():
+            found = table.columns()
+            columns[model] = table.value.tolist()
+            ends = ("lower", "upper") if table.card.level else ()
+            judged = () if table.in_domain is None else ("in_domain",)
+            for name in (*ends, *judged, "doubt"):
+                columns[f"{model}_{name}"] = found[name]
+        reasons = {failure.index: failure.message for failure in first.failures}
+        columns["error"] = [reasons.get(row, "") for row in range(len(first))]
+        return columns
 
     def features(self, model: str | None = None) -> FloatArray:
         """(n, n_features) vectors of the last run, for one of the models; the first by default."""
@@ -140,10 +155,10 @@ class Calculator:
         """Write the results as CSV, complete or not at all."""
         from seitz.io.rows import open_rows
 
-        rows = self.results
-        with open_rows(path, ["id", *self.models], format="csv", keep_empty=True) as sink:
-            for row in rows:
-                sink.append(*row.values())
+        columns = self._columns()
+        with open_rows(path, list(columns) or ["id", *self.models], format="csv", keep_empty=True) as sink:
+            for row in zip(*columns.values(), strict=True):
+                sink.append(*row)
 
     def write_npy(self, path: PathLike, model: str | None = None) -> None:
         """Write the feature vectors of one model as a NumPy file, complete or not at all."""
@@ -161,10 +176,10 @@ class Calculator:
             key = model.card.descriptor, model.card.walk
             if key not in made:
                 made[key] = vectors(key[0], key[1] or None)
-            present = elements_of(made[key])
+            contents = contents_of(made[key])
             for row, numbers in enumerate(elements):
-                present[row, [z - 1 for z in numbers]] = True
-            tables[name] = predict_table(model, made[key], present)
+                contents.elements[row, [z - 1 for z in numbers]] = True
+            tables[name] = predict_table(model, made[key], replace(contents, complete=True))
         return tables
 
     def _keep(self, tables: dict[str, PredictionTable]) -> list[Result]:

@@ -51,6 +51,8 @@ class ModelCard:
         Rule of the walks of Ward2017, empty for other descriptors.
     elements
         Symbols of the elements that were in the training data; empty if unknown.
+    volumes
+        Smallest and largest volume per atom in the training data, Å³; None if unknown.
     training, licence, citation
         The data behind it, what may be done with it, and whom to cite.
     metrics
@@ -59,6 +61,8 @@ class ModelCard:
         How its intervals were made, and the share of cases that they are to contain: ``"level"``.
     limits
         What it is not good for.
+    graph
+        SHA-256 of the model without its metadata, by which weights that were exchanged are told; empty if unknown.
     version
         seitz version that made it; empty for foreign models.
     extra
@@ -73,12 +77,14 @@ class ModelCard:
     schema: str = ""
     walk: str = ""
     elements: tuple[str, ...] = ()
+    volumes: tuple[float, ...] | None = None
     training: str = ""
     licence: str = ""
     citation: str = ""
     metrics: tuple[Metric, ...] = ()
     calibration: Mapping[str, Any] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
+    graph: str = ""
     version: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -89,6 +95,12 @@ class ModelCard:
         unknown = [symbol for symbol in self.elements if symbol not in SYMBOLS[1:]]
         if unknown:
             raise CardError(f"elements: {unknown[0]!r} is no element")
+        if self.volumes is not None and not (
+            len(self.volumes) == 2 and 0 < self.volumes[0] <= self.volumes[1]
+        ):
+            raise CardError(
+                f"volumes: {self.volumes!r:.80} is not the smallest and the largest volume per atom"
+            )
         level = self.calibration.get("level")
         if level is not None and not (isinstance(level, int | float) and 0 < level < 1):
             raise CardError(f"calibration.level: {level!r} is no share between 0 and 1")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable
@@ -12,17 +11,16 @@ from typing import Any
 from seitz._optional import load_optional
 from seitz._web import ASK_AGAIN, LONGEST_WAIT, asked_wait
 from seitz.errors import DownloadError, ModelError
-from seitz.io.files import replacing
 
 from .audit import audit
 from .published import PUBLISHED, Published
 from .registry import made_folder
+from .trust import DIGESTS, record, recorded
 
 _CHUNK = 1 << 20
 _TIMEOUT = (10.0, 60.0)  # s, to connect and between two pieces
 _ATTEMPTS = 5
 _USUAL_WAIT = 2.0  # s
-_DIGESTS = "digests.json"
 
 #: Called as ``progress(bytes_done, bytes_in_all or None)``.
 Progress = Callable[[int, int | None], None]
@@ -61,7 +59,7 @@ def pull(model: str, *, address: str | None = None, progress: Progress | None = 
     if target.is_file():
         return target
     url = address or entry.address
-    known = _digests(folder).get(model)
+    known = recorded(folder).get(model)
     fetched = _fetched(url, f"{model}.download", folder, known, progress)
     try:
         audit(fetched)
@@ -69,7 +67,7 @@ def pull(model: str, *, address: str | None = None, progress: Progress | None = 
         fetched.unlink()
         raise ModelError(f"{url}: {error}") from None
     if known is None:
-        _record(folder, model, _sha256(fetched))
+        record(folder, model, _sha256(fetched))
     fetched.replace(target)
     return target
 
@@ -99,7 +97,7 @@ def _fetched(url: str, name: str, folder: Path, known: str | None, progress: Pro
         (folder / f"{name}.part").unlink(missing_ok=True)
         raise DownloadError(
             f"{url}: the file is another than the one that was downloaded first (its digest should be {known}): "
-            f"if that is meant, remove the entry from {folder / _DIGESTS}"
+            f"if that is meant, remove the entry from {folder / DIGESTS}"
         ) from None
     return Path(path)
 
@@ -182,21 +180,3 @@ def _sha256(path: Path) -> str:
 
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    try:
-        content = json.loads((folder / _DIGESTS).read_text(encoding="utf-8"))
-        if not isinstance(content, dict):
-            raise ValueError("no JSON object")
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise DownloadError(f"{folder / _DIGESTS}: {error}: mend or remove it") from None
-    return {str(name): str(digest) for name, digest in content.items()}
-
-
-def _record(folder: Path, model: str, digest: str) -> None:
-    known = _digests(folder) | {model: digest}
-    with replacing(folder / _DIGESTS) as temporary:
-        temporary.write_text(json.dumps(known, indent=1), encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -66,8 +66,19 @@ class PredictionSink:
 
 
 @contextmanager
-def open_predictions(path: str | os.PathLike[str], n_values: int | None = 1) -> Iterator[PredictionSink]:
-    """A table of predictions, open for batches; ``n_values`` is the number of values of each row, None if unknown.
+def open_predictions(
+    path: str | os.PathLike[str], n_values: int | None = 1, *, metadata: Mapping[str, str]
+) -> Iterator[PredictionSink]:
+    """A table of predictions, open for batches.
+
+    Parameters
+    ----------
+    path
+        Target; its suffix names the format.
+    n_values
+        How many values each row has; None if that is unknown.
+    metadata
+        What holds for all rows, for the formats that have a place for it.
 
     Raises
     ------
@@ -83,7 +94,9 @@ def open_predictions(path: str | os.PathLike[str], n_values: int | None = 1) -> 
             values = ["value"] if n == 1 else [f"value_{k}" for k in range(n)]
             columns: dict[str, type] = {"id": str, **dict.fromkeys((*values, "lower", "upper"), float)}
             columns |= {"in_domain": bool, "doubt": str}
-            rows = stack.enter_context(open_rows(path, columns, keep_empty=True, together=files))
+            rows = stack.enter_context(
+                open_rows(path, columns, keep_empty=True, together=files, metadata=metadata)
+            )
             beside = open_rows(sibling(path, "failures"), FAILURE_COLUMNS, together=files)
             return rows, stack.enter_context(beside)
 

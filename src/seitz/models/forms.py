@@ -21,7 +21,7 @@ from seitz.io.files import replacing
 from . import onnx_forms, torch_forms
 from .audit import audit_bytes
 from .card import ModelCard
-from .making import Job, Made, Maker
+from .making import Job, Made, Maker, interval_ends
 from .members import first_members
 from .predictions import ModelLike, as_model
 from .runtime import OnnxModel
@@ -65,6 +65,8 @@ class Export:
         Mean absolute difference of the exported members to the whole ensemble, before any rounding; 0 for all of them.
     remark
         What was compared, if this system cannot run the form itself.
+    interval_drift
+        Mean absolute difference of the ends of its intervals; 0 for a form without.
     """
 
     path: Path
@@ -76,6 +78,7 @@ class Export:
     error: float
     difference: float = 0.0
     remark: str = ""
+    interval_drift: float = 0.0
 
 
 def export(
@@ -129,7 +132,7 @@ def export(
         drift, largest = _compared(chosen, made, sample.comparison, to)
         done = Export(
             target, to, drift, largest, len(sample.comparison), found.card.unit, error, difference,
-            made.remark,
+            made.remark, _apart_in_intervals(chosen, made, sample.comparison),
         )  # fmt: skip
         _check(done, chosen.card.name, np.abs(chosen.predict(sample.comparison)).max())
         if made.stamp is not None:
@@ -142,7 +145,9 @@ def export(
 
 
 def _target(path: str | os.PathLike[str], name: str, to: Form) -> Path:
-    target = Path(path)
+    target, suffix = Path(path), "." + _SUFFIX[to].rpartition(".")[2]
+    if target.suffix.lower() not in ("", suffix) and not target.is_dir():
+        raise OptionError(f"{target}: a model as {to} is a {suffix} file: name it so, or give a folder")
     if to == "coreml" and target.exists() and target.suffix == _SUFFIX[to]:
         raise ExportError(f"{target} is there already: choose another name")
     return target / f"{name}{_SUFFIX[to]}" if target.is_dir() else target
@@ -187,6 +192,12 @@ def _compared(model: OnnxModel, made: Made, rows: FloatArray, to: Form) -> tuple
     return float(whole.mean()), largest
 
 
+def _apart_in_intervals(model: OnnxModel, made: Made, rows: FloatArray) -> float:
+    wanted = None if made.ends is None else interval_ends(model, rows)
+    found = None if wanted is None or made.ends is None else made.ends(rows)
+    return 0.0 if wanted is None or found is None else float(np.abs(found - wanted).mean())
+
+
 def _error(card: ModelCard) -> float:
     stated = (m.value for m in card.metrics if m.name == "mean absolute error" and m.unit == card.unit)
     return next(stated, math.nan)
@@ -196,9 +207,10 @@ def _check(done: Export, name: str, largest_value: float) -> None:
     """Refuse what differs by more than its form may."""
     unit = done.unit
     if done.form in _ROUNDED:
-        if done.drift > _SHARE * done.error:
+        drift = max(done.drift, done.interval_drift)
+        if drift > _SHARE * done.error:
             raise ExportError(
-                f"{done.form} differs from {name} by {done.drift:.2g} {unit} on average, more than {_SHARE:.0%} of "
+                f"{done.form} differs from {name} by {drift:.2g} {unit} on average, more than {_SHARE:.0%} of "
                 f"its mean absolute error ({done.error:.2g}): not written; calibrate with rows= that are more like "
                 "those it will see, or choose a form in single precision"
             )
@@ -210,8 +222,8 @@ def _check(done: Export, name: str, largest_value: float) -> None:
 def _stamped(card: ModelCard, done: Export) -> ModelCard:
     """The card with what this form costs."""
     figures = {
-        "to": done.form, "drift": done.drift, "largest_drift": done.largest_drift, "unit": done.unit,
-        "rows": done.n_rows,
+        "to": done.form, "drift": done.drift, "largest_drift": done.largest_drift,
+        "interval_drift": done.interval_drift, "unit": done.unit, "rows": done.n_rows,
     }  # fmt: skip
     return replace(card, extra={**card.extra, "form": figures})
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from seitz._typing import FloatArray
 
 from .card import ModelCard
@@ -24,6 +26,8 @@ class Made:
         File or folder, in a temporary place.
     run
         Rows to values, by what was read again from there.
+    ends
+        Rows to the (n, 2) ends of their intervals; None where the form gives the value alone.
     stamp
         Writes the card into the file once the figures on it are known; None where it is in there already.
     remark
@@ -32,6 +36,7 @@ class Made:
 
     path: Path
     run: Callable[[FloatArray], Any]
+    ends: Callable[[FloatArray], FloatArray | None] | None = None
     stamp: Callable[[ModelCard], None] | None = None
     remark: str = ""
 
@@ -59,6 +64,14 @@ class Job:
 
 
 Maker = Callable[[Job], Made]
+
+
+def interval_ends(model: OnnxModel, rows: FloatArray) -> FloatArray | None:
+    """(n, 2) ends of the intervals of a model; None if it has none."""
+    answer = model.answer(rows)
+    if answer.lower is None or answer.upper is None:
+        return None
+    return np.column_stack([answer.lower, answer.upper])
 
 
 def with_free_batch(content: bytes) -> bytes:

@@ -14,9 +14,10 @@ from seitz.errors import ExportError
 
 from .audit import ML_OPERATORS, audit_bytes
 from .bytes_form import new_enough, products, with_bytes
-from .card import METADATA_KEY, ModelCard
-from .making import Job, Made, with_free_batch
+from .card import ModelCard
+from .making import Job, Made, interval_ends, with_free_batch
 from .runtime import OnnxModel
+from .stamp import with_card
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -108,14 +109,10 @@ def _written(proto: ModelProto, job: Job, **extra: str) -> Made:
     own = OnnxModel(audit_bytes(path.read_bytes()), job.model.card)
 
     def stamp(card: ModelCard) -> None:
-        others = [(entry.key, entry.value) for entry in proto.metadata_props if entry.key != METADATA_KEY]
-        del proto.metadata_props[:]
-        for key, value in ((METADATA_KEY, card.to_json()), *others):
-            proto.metadata_props.add(key=key, value=value)
-        path.write_bytes(proto.SerializeToString(deterministic=True))
+        path.write_bytes(with_card(proto, card))
         audit_bytes(path.read_bytes())
 
-    return Made(path, own.predict, stamp)
+    return Made(path, own.predict, lambda rows: interval_ends(own, rows), stamp)
 
 
 def _sorted(proto: ModelProto) -> ModelProto:

@@ -2,47 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seitz._typing import BoolArray, FloatArray, PathLike, StructureLike
 from seitz.batch import ErrorPolicy, SymmetryPolicy
 from seitz.cell import OccupancyPolicy
-from seitz.descriptors import Descriptor, Feature
+from seitz.descriptors import Descriptor
 from seitz.descriptors import descriptor as find_descriptor
-from seitz.descriptors.schema import block_features
-from seitz.elements import SYMBOLS
-from seitz.errors import ModelError
+from seitz.errors import ModelError, OptionError
 from seitz.featurize import Progress, featurize
-from seitz.table import Failure, FeatureTable
+from seitz.table import Failure, FeatureTable, RowChoice, moved, row_numbers
 from seitz.tessellation import thread_count
 
 from .card import ModelCard
+from .contents import Contents, contents_of, with_contents, without_contents
+from .doubts import Doubt, Judgement
 from .predictors import WrappedModel
 from .runtime import Answer, OnnxModel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from seitz.alloys import RandomAlloy, RandomAlloys
 
-_ATOMIC_NUMBERS = ("min_Number", "max_Number")  # of the elements on the sites
 #: A model: its name or file, one that was loaded or wrapped, or anything with ``predict(features)``.
 ModelLike = Any
-
-
-class Doubt(NamedTuple):
-    """Why a prediction is not to be trusted, or less."""
-
-    index: int  # type: ignore[assignment]  # a row number, not tuple.index
-    id: str
-    message: str
 
 
 @dataclass(frozen=True, eq=False)
 class PredictionTable:
     """Predictions for a list of structures, in the order they were given.
+
+    ``table[2:5]``, ``table[[4, 0]]`` and ``table[table.in_domain]`` are tables of some of the rows, as of a
+    :class:`seitz.FeatureTable`.
 
     Attributes
     ----------
@@ -76,6 +70,23 @@ class PredictionTable:
     def __repr__(self) -> str:
         return f"PredictionTable({len(self)} × {self.card.property}, {self.card.unit}, by {self.card.name})"
 
+    def __getitem__(self, key: slice | RowChoice) -> PredictionTable:
+        """The predictions of some rows, chosen with a slice, row numbers or a mask; rows are counted anew.
+
+        Raises
+        ------
+        OptionError
+            A key that is none of these; columns are attributes.
+        IndexError
+            A row number outside the table.
+        """
+        rows = row_numbers(key, len(self), "the columns of predictions are attributes, such as table.value")
+        return PredictionTable(
+            self.value[rows], self.lower[rows], self.upper[rows],
+            None if self.in_domain is None else self.in_domain[rows],
+            moved(self.doubts, rows.tolist()), self.features[rows], self.card,
+        )  # fmt: skip
+
     @property
     def ids(self) -> tuple[str, ...]:
         """One identifier per row."""
@@ -96,7 +107,7 @@ class PredictionTable:
         """Columns by name: ids, values, ends of the intervals, whether in the domain, and reasons for doubt."""
         reasons = [""] * len(self)
         for doubt in self.doubts:
-            reasons[doubt.index] = f"{reasons[doubt.index]}; {doubt.message}".removeprefix("; ")
+            reasons[doubt.index] = doubt.message
         values = self.value[None, :] if self.value.ndim == 1 else self.value.T
         domain = [None] * len(self) if self.in_domain is None else self.in_domain.tolist()
         return {
@@ -110,10 +121,16 @@ class PredictionTable:
             ),
         }
 
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What Parquet and NPZ files carry beside the numbers: model, property, unit, share of the intervals, card."""
+        return metadata_of(self.card)
+
     def write(self, path: PathLike) -> None:
         """Write to Parquet, CSV, NPZ or JSON lines, by the file name; complete or not at all.
 
-        If rows failed, they are listed in a file beside it, ``energies.failures.csv`` for ``energies.csv``.
+        If rows failed, they are listed in a file beside it, ``energies.failures.csv`` for ``energies.csv``. Only
+        Parquet and NPZ have a place for :attr:`metadata`.
 
         Raises
         ------
@@ -124,7 +141,8 @@ class PredictionTable:
         """
         from .files import open_predictions
 
-        with open_predictions(path, 1 if self.value.ndim == 1 else self.value.shape[1]) as sink:
+        n_values = 1 if self.value.ndim == 1 else self.value.shape[1]
+        with open_predictions(path, n_values, metadata=self.metadata) as sink:
             sink.append(self)
 
     def to_pandas(self) -> Any:
@@ -136,19 +154,26 @@ class PredictionTable:
         return load_optional("pandas", "pandas").DataFrame(columns, index=index)
 
     def to_arrow(self) -> Any:
-        """A pyarrow ``Table`` with the card as metadata."""
+        """A pyarrow ``Table`` with :attr:`metadata`."""
         import pyarrow as pa
 
         columns = self.columns()
         types = {"id": pa.string(), "in_domain": pa.bool_(), "doubt": pa.string()}
         arrays = [pa.array(column, types.get(name, pa.float64())) for name, column in columns.items()]
-        return pa.table(arrays, names=list(columns)).replace_schema_metadata(
-            {"seitz.card": self.card.to_json()}
-        )
+        return pa.table(arrays, names=list(columns)).replace_schema_metadata(self.metadata)
+
+
+def metadata_of(card: ModelCard) -> dict[str, str]:
+    """What a file of predictions says about all its rows."""
+    level = "" if card.level is None else f"{card.level:g}"
+    return {
+        "seitz.model": card.name, "seitz.property": card.property, "seitz.unit": card.unit, "seitz.level": level,
+        "seitz.card": card.to_json(),
+    }  # fmt: skip
 
 
 def predict(
-    structures: StructureLike | Iterable[StructureLike] | FeatureTable,
+    structures: StructureLike | Iterable[StructureLike] | FeatureTable | RandomAlloy | RandomAlloys,
     *,
     model: ModelLike = "default",
     symmetry: SymmetryPolicy = "none",
@@ -163,12 +188,13 @@ def predict(
     Parameters
     ----------
     structures
-        Anything :func:`seitz.featurize` takes; or a table of features that are those of the model.
+        Anything :func:`seitz.featurize` takes; or a table of features that are those of the model, and what
+        :func:`seitz.featurize_random` gives.
     model
         Name of a model (:func:`seitz.models.list`), an ONNX file with a card, a loaded model, or one made by
         :func:`seitz.models.wrap`.
     symmetry, occupancy, on_error, ids, n_threads, progress
-        As for :func:`seitz.featurize`.
+        As for :func:`seitz.featurize`; of features that are there already, failures stay failures.
 
     Returns
     -------
@@ -183,19 +209,43 @@ def predict(
         As for :func:`seitz.featurize`.
     """
     found = as_model(model)
-    threads = thread_count(n_threads)
-    complete = True
-    if isinstance(structures, FeatureTable):
-        table, elements = _of_table(structures, found.card)
-        complete = any(feature.name in table.names for feature in _fractions())
-    else:
-        wanted = with_elements(_descriptor(found.card))
-        featurized = featurize(
-            structures, descriptor=wanted, symmetry=symmetry, occupancy=occupancy, on_error=on_error, ids=ids,
-            n_threads=n_threads, progress=progress,
-        )  # fmt: skip
-        table, elements = without_elements(featurized, found.card)
-    return predict_table(found.with_threads(threads), table, elements, complete=complete)
+    ready = found.with_threads(thread_count(n_threads))
+    own = _own_features(structures, found.card)
+    if own is not None:
+        given = {"symmetry": symmetry != "none", "occupancy": occupancy != "raise", "ids": ids is not None}
+        if any(given.values()):
+            name = next(name for name, said in given.items() if said)
+            raise OptionError(f"{name}: the features are there already, and {name} would change nothing")
+        return predict_table(ready, *own)
+    chosen = _descriptor(found.card)
+    featurized = featurize(
+        structures,
+        descriptor=with_contents(chosen), symmetry=symmetry, occupancy=occupancy, on_error=on_error, ids=ids,
+        n_threads=n_threads, progress=progress,
+    )  # fmt: skip
+    return predict_table(ready, *without_contents(featurized, chosen))
+
+
+def _own_features(given: Any, card: ModelCard) -> tuple[FeatureTable, Contents] | None:
+    """The features and contents of what has them; None for structures."""
+    if isinstance(given, np.ndarray) and given.dtype.kind == "f":
+        raise ModelError(
+            f"an array of shape {given.shape} is neither structures nor a table that names its features: give the "
+            "FeatureTable itself, or the array to seitz.models.load(model).predict()"
+        )
+    if isinstance(given, FeatureTable):
+        return _checked_table(given, card)
+    if type(given).__name__ not in ("RandomAlloy", "RandomAlloys"):  # importing them takes time
+        return None
+    from seitz.alloys import RandomAlloy, RandomAlloys
+
+    if not isinstance(given, RandomAlloy | RandomAlloys):
+        return None
+    table, contents = _checked_table(given.table, card)
+    for row, alloy in enumerate([given] if isinstance(given, RandomAlloy) else given):
+        if alloy is not None:
+            contents.elements[row, [z - 1 for z in alloy.composition.fractions]] = True
+    return table, Contents(contents.elements, contents.volume)
 
 
 def as_model(model: ModelLike) -> OnnxModel | WrappedModel:
@@ -217,90 +267,38 @@ def _descriptor(card: ModelCard) -> Descriptor:
     return find_descriptor(card.descriptor, card.walk or None)  # type: ignore[arg-type]
 
 
-def with_elements(descriptor: Descriptor) -> Descriptor:
-    """The descriptor with the atomic fractions of all elements behind it: what the model's coverage is judged by."""
-    return replace(descriptor, features=(*descriptor.features, *_fractions()))
-
-
-def without_elements(table: FeatureTable, card: ModelCard) -> tuple[FeatureTable, BoolArray]:
-    """The model's own features of a table made so, and (n, 112) which elements each row has."""
-    chosen = _descriptor(card)
-    present: BoolArray = table.values[:, len(chosen) :] > 0
-    own = FeatureTable(
-        np.ascontiguousarray(table.values[:, : len(chosen)]),
-        chosen,
-        table.ids,
-        table.failures,
-        table.warnings,
-    )
-    return own, present
-
-
-def _fractions() -> Sequence[Feature]:
-    return [feature for feature in block_features() if feature.quantity == "atomic fraction"]
-
-
-def _of_table(table: FeatureTable, card: ModelCard) -> tuple[FeatureTable, BoolArray]:
+def _checked_table(table: FeatureTable, card: ModelCard) -> tuple[FeatureTable, Contents]:
     chosen = _descriptor(card)
     if table.descriptor.digest != chosen.digest:
-        raise ModelError(f"{card.name} takes {chosen.name}, but the table holds {table.descriptor.name}")
-    return table, elements_of(table)
-
-
-def elements_of(table: FeatureTable) -> BoolArray:
-    """(n, 112) elements that each row is known to have.
-
-    The atomic fractions tell all they have a column for; the lightest and the heaviest element stand in the
-    features of every descriptor, and the others are unknown.
-    """
-    present = np.zeros((len(table), len(SYMBOLS) - 1), dtype=bool)
-    columns = [table.names.index(f.name) for f in _fractions() if f.name in table.names]
-    present[:, : len(columns)] = table.values[:, columns] > 0
-    for name in _ATOMIC_NUMBERS:
-        if name in table.names:
-            z = table.values[:, table.names.index(name)]
-            rows = np.flatnonzero(
-                (z >= 1) & (z < len(SYMBOLS)) & (z == np.round(z))
-            )  # averaged sites have none
-            present[rows, z[rows].astype(int) - 1] = True
-    return present
+        raise ModelError(
+            f"{card.name} takes {chosen.name}, but the table holds {table.descriptor.name}: compute those features, or "
+            "choose a model that takes these (seitz.models.list())"
+        )
+    return table, contents_of(table)
 
 
 def predict_table(
-    model: OnnxModel | WrappedModel, table: FeatureTable, elements: BoolArray | None, *, complete: bool = True
+    model: OnnxModel | WrappedModel, table: FeatureTable, contents: Contents | None
 ) -> PredictionTable:
-    """Predictions for a table of the model's own features.
-
-    Parameters
-    ----------
-    elements
-        (n, 112) which elements each row has; None if unknown.
-    complete
-        Whether these are all its elements. If not, only a model that says so itself calls a row in its domain.
-    """
+    """Predictions for a table of the model's own features, and what else is known of its rows."""
     n, card = len(table), model.card
     good: BoolArray = np.asarray(np.isfinite(table.values).all(axis=1))
     answer = model.answer(table.values[good]) if good.any() else Answer(np.empty(0))
     value = np.full((n, *answer.value.shape[1:]), np.nan)
     value[good] = answer.value
     lower, upper = (_spread(ends, good) for ends in (answer.lower, answer.upper))
-    doubts = list(_doubts(table, card, answer, good, elements))
-    judged = answer.in_domain is not None or (bool(card.elements) and elements is not None and complete)
+    judgement = Judgement(table, card, contents)
+    judgement.judge_answer(answer, good)
+    doubts = judgement.doubts
+    covered = bool(card.elements) and contents is not None and contents.complete
     in_domain = None
-    if judged:
+    if answer.in_domain is not None or covered:
         in_domain = good.copy()
         in_domain[[doubt.index for doubt in doubts]] = False
-    unseen = _unseen(card, elements)
-    if unseen is not None:
-        lower[unseen.any(axis=1)] = upper[unseen.any(axis=1)] = np.nan
+    lower[judgement.beyond] = upper[judgement.beyond] = np.nan
     wrong = lower > upper
     lower[wrong] = upper[wrong] = np.nan
-    return PredictionTable(value, lower, upper, in_domain, tuple(doubts), table, card)
-
-
-def _finite_rows(values: FloatArray) -> BoolArray:
-    """(n,) where all numbers of a row are finite."""
-    return np.asarray(np.isfinite(values).all(axis=tuple(range(1, values.ndim))))
+    return PredictionTable(value, lower, upper, in_domain, doubts, table, card)
 
 
 def _spread(column: FloatArray | None, good: BoolArray) -> FloatArray:
@@ -308,41 +306,3 @@ def _spread(column: FloatArray | None, good: BoolArray) -> FloatArray:
     if column is not None:
         found[good] = column
     return found
-
-
-def _unseen(card: ModelCard, elements: BoolArray | None) -> BoolArray | None:
-    """(n, 112) elements of each row that are not in the training data; None if either is unknown."""
-    if not card.elements or elements is None:
-        return None
-    known = np.array([symbol in card.elements for symbol in SYMBOLS[1:]])
-    unseen: BoolArray = elements & ~known
-    return unseen
-
-
-def _doubts(
-    table: FeatureTable, card: ModelCard, answer: Answer, good: BoolArray, elements: BoolArray | None
-) -> Iterator[Doubt]:
-    """Reasons by row: elements the model has not seen, properties that are missing, distance from the data."""
-    reasons: dict[int, list[str]] = {}
-    unseen = _unseen(card, elements)
-    if unseen is not None:
-        for row in np.flatnonzero(unseen.any(axis=1)).tolist():
-            names = ", ".join(SYMBOLS[z + 1] for z in np.flatnonzero(unseen[row]).tolist())
-            reasons.setdefault(row, []).append(f"no {names} in the training data")
-    for warning in table.warnings:
-        reasons.setdefault(warning.index, []).append(warning.message)
-    if answer.in_domain is not None:
-        for row in np.flatnonzero(good)[~answer.in_domain].tolist():
-            reasons.setdefault(row, []).append("far from the training data")
-    failed = {failure.index for failure in table.failures}
-    for row in np.flatnonzero(~good).tolist():
-        if row not in failed:
-            reasons.setdefault(row, []).append("a feature is no number")
-    rows = np.flatnonzero(good)
-    for row in rows[~_finite_rows(answer.value)].tolist():
-        reasons.setdefault(row, []).append("the model's answer is no number")
-    if answer.lower is not None and answer.upper is not None:
-        for row in rows[answer.lower > answer.upper].tolist():
-            reasons.setdefault(row, []).append("the ends of the model's interval are exchanged")
-    for row in sorted(reasons):
-        yield Doubt(row, table.ids[row], "; ".join(reasons[row]))

@@ -91,14 +91,14 @@ def wrap(
     Raises
     ------
     CardError
-        A field that is empty or unknown.
+        A field that is empty, or a descriptor that is unknown.
     ModelError
         Something that cannot be called with features.
     """
     title = name or getattr(predictor, "__name__", type(predictor).__name__)
-    return WrappedModel(
-        predictor, ModelCard(name=title, property=property, unit=unit, descriptor=descriptor, **card)
-    )
+    made = ModelCard(name=title, property=property, unit=unit, descriptor=descriptor, **card)
+    made.check_schema()
+    return WrappedModel(predictor, made)
 
 
 def _callable(predictor: Any) -> Callable[[FloatArray], Any]:

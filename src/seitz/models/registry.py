@@ -13,15 +13,17 @@ from typing import Any, NamedTuple, NoReturn
 
 from seitz.errors import CardError, ModelError, WriteError
 
-from .audit import Audited, audit
+from .audit import Audited, audit, audit_bytes
 from .card import METADATA_KEY, ModelCard, card_from_dict, card_from_json
 from .runtime import OnnxModel
+from .stamp import check_graph, with_card
+from .trust import DIGESTS, recorded
 
 _SUFFIX = ".onnx"
 _BUNDLED = Path(__file__).parent.parent / "data" / "models"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _DEVICES = {"con", "prn", "aux", "nul"} | {f"{port}{k}" for port in ("com", "lpt") for k in range(10)}
-_OWN = {"digests"}  # the record of downloads
+_OWN = {DIGESTS.partition(".")[0]}
 
 
 class Listed(NamedTuple):
@@ -87,7 +89,14 @@ def load(model: str | os.PathLike[str]) -> OnnxModel:
 def _loaded(path: str, published: str, state: tuple[int, ...]) -> OnnxModel:
     audited, card = _carded(Path(path), published)
     card.check_schema()
-    return OnnxModel(audited, card)
+    first = recorded(user_folder()).get(published) if published else None
+    found = OnnxModel(audited, card, bound=bool(card.graph or first))
+    if first not in (None, found.digest):
+        raise ModelError(
+            f"{path}: another file than the one that was downloaded first (its digest should be {first}): remove it "
+            f"and pull {published} again"
+        )
+    return found
 
 
 def card(model: str | os.PathLike[str]) -> ModelCard:
@@ -142,13 +151,24 @@ def add(
     if METADATA_KEY in audited.metadata and not (descriptor or property or unit):
         own = card_from_json(audited.metadata[METADATA_KEY])
         own.check_schema()
+        check_graph(audited.content, own)
         title, content = name or own.name, audited.content
     else:
+        missing = [
+            f"{key}=..."
+            for key, said in (("descriptor", descriptor), ("property", property), ("unit", unit))
+            if not said
+        ]
+        if missing:
+            raise CardError(
+                f"{os.fspath(path)} has no model card: say what it takes and gives with {', '.join(missing)}"
+            )
         own = card_from_dict(
             {"name": title, "descriptor": descriptor, "property": property, "unit": unit, **fields}
         )
         own.check_schema()
-        content = _with_card(audited.content, own)
+        content = _stamped(audited.content, own)
+        audit_bytes(content)  # now that the card says how wide an open input is
     _check_width(audited, own)
     _check_name(title)
     target = made_folder() / f"{title}{_SUFFIX}"
@@ -158,24 +178,34 @@ def add(
     return target
 
 
-def _with_card(content: bytes, own: ModelCard) -> bytes:
+def remove(name: str) -> Path:
+    """Remove a model from the user's folder; those of the package stay.
+
+    Raises
+    ------
+    ModelError
+        There is none of that name in the folder.
+    WriteError
+        It cannot be removed.
+    """
+    target = user_folder() / f"{name}{_SUFFIX}"
+    if not _NAME.fullmatch(name) or not os.path.lexists(target):
+        own = ", ".join(entry.name for entry in list_models() if entry.where == "user")
+        raise ModelError(f"no model of yours is called {name[:100]!r}; there is {own or 'none'}")
+    try:
+        target.unlink()
+    except OSError as error:
+        raise WriteError(f"{target}: cannot be removed: {error.strerror or error}") from None
+    return target
+
+
+def _stamped(content: bytes, own: ModelCard) -> bytes:
     """The model with a card in it: one file, so that no card is ever beside the weights of another model."""
     import onnx
-    from google.protobuf.message import EncodeError
 
     digest = hashlib.sha256(content).hexdigest()
-    text = dataclasses.replace(own, extra={**own.extra, "sha256": digest}).to_json()
-    card_from_json(text)  # what is too long to be read again is refused now
-    proto = onnx.ModelProto()
-    try:
-        proto.ParseFromString(content)
-        others = [(entry.key, entry.value) for entry in proto.metadata_props if entry.key != METADATA_KEY]
-        del proto.metadata_props[:]
-        for key, value in (*others, (METADATA_KEY, text)):
-            proto.metadata_props.add(key=key, value=value)
-        return bytes(proto.SerializeToString())
-    except (EncodeError, ValueError) as error:
-        raise ModelError(f"the card cannot be put into the file: {error}") from None
+    card = dataclasses.replace(own, extra={**own.extra, "sha256": digest})
+    return with_card(onnx.ModelProto.FromString(content), card)
 
 
 def _write(target: Path, content: bytes, title: str, *, replace: bool) -> None:
@@ -258,6 +288,7 @@ def _carded(path: Path, published: str) -> tuple[Audited, ModelCard]:
     if METADATA_KEY in audited.metadata:
         try:
             found = card_from_json(audited.metadata[METADATA_KEY])
+            check_graph(audited.content, found)
         except CardError as error:
             raise CardError(f"{path}: {error}") from None
     elif published:

@@ -48,15 +48,18 @@ class OnnxModel:
         Its ports.
     digest
         SHA-256 of the file.
+    bound
+        Whether the graph was compared with a digest: of the card, or of the first download.
     """
 
-    def __init__(self, audited: Audited, card: ModelCard, n_threads: int = 1) -> None:
+    def __init__(self, audited: Audited, card: ModelCard, n_threads: int = 1, *, bound: bool = False) -> None:
         import hashlib
 
         self.card = card
         self.inputs, self.outputs = audited.inputs, audited.outputs
         self.content = audited.content
         self.digest = hashlib.sha256(audited.content).hexdigest()
+        self.bound = bound
         self._features = _feature_port(audited.inputs)
         self._n_threads = n_threads
         self._session: Any = None

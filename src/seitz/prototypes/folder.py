@@ -185,7 +185,7 @@ def _structure(path: Path, source: str) -> Cell:
     except SeitzError as error:
         message = str(error)
         if isinstance(error, OccupancyError):
-            reason = message.partition(". Pass occupancy")[0]
+            reason = message.partition(". Order the structure")[0]
             message = f"{reason}: a prototype must be ordered, with one whole atom on every site"
         raise PrototypeError(message if message.startswith(source) else f"{source}: {message}") from None
 
