@@ -15,7 +15,8 @@ from onnx_samples import expected, linear
 
 import seitz
 from seitz import Cell, models, predict
-from seitz.errors import CardError, ElementError, ModelError, OptionError
+from seitz.errors import CardError, ElementError, ModelError, OptionError, ReadError
+from seitz.io import read_table
 from seitz.models.card import METADATA_KEY, ModelCard, card_from_dict, card_from_json
 from seitz.models.files import open_predictions
 from structures import bcc, fcc, perovskite, rocksalt, sigma_phase
@@ -378,3 +379,5 @@ def test_files_say_what_their_numbers_are(tmp_path):
     assert inside == table.metadata == {k.decode(): v.decode() for k, v in beside.items()}
     assert (inside["seitz.unit"], inside["seitz.level"]) == ("eV/atom", "0.9")
     assert card_from_json(inside["seitz.card"]) == table.card
+    with pytest.raises(ReadError, match="holds predictions"):
+        read_table(tmp_path / "p.parquet")

@@ -106,3 +106,11 @@ def test_values_that_are_no_numbers_are_not_sound(saved):
     models.add(saved(proto, "bad.onnx"), descriptor="ks2022", property="p", unit="1")
     with pytest.raises(ModelError, match=r"no number for \d+ of \d+ prototypes"):
         models.verify("bad")
+
+
+def test_a_model_calls_itself_by_the_name_it_was_given(user_models):
+    target = models.add(bundled("ks2022"), name="mine")
+    own = models.card("mine")
+    assert own.name == "mine" and own.graph == models.card("ks2022").graph and models.verify(target).bound
+    both = seitz.Calculator(["ks2022", "mine"]).run_models(["fcc"])[0]
+    assert both["ks2022"] == both["mine"]

@@ -50,7 +50,7 @@ def _in_parquet(path: str, columns: tuple[str, ...]) -> bool:
 def _in_npz(path: str, columns: tuple[str, ...]) -> bool:
     import numpy as np
 
-    with np.load(path, allow_pickle=False) as archive:
+    with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as archive:  # noqa: PTH123
         arrays = [name for name in archive.files if name != "metadata"]
         if (columns and set(archive.files) == set(columns)) or _are_of_predictions(arrays):
             return True

@@ -169,12 +169,19 @@ def read_table(path: str | os.PathLike[str], *, format: TableFormat | None = Non
     """
     import pyarrow as pa
 
+    from .earlier import holds_results
+
     name = os.fspath(path)
     kind, _ = table_format(name, format)
     readers = {"parquet": _read_parquet, "csv": _read_csv, "npz": _read_npz, "jsonl": _read_jsonl}
     try:
         return readers[kind](name)
     except (OSError, *_DAMAGED, pa.ArrowException) as error:
+        if holds_results(name):
+            raise ReadError(
+                f"{printable(name)}: holds predictions, or a list of failures or warnings, not features: read it with "
+                "pandas or pyarrow"
+            ) from None
         raise ReadError(f"{printable(name)}: no readable table: {error}") from error
 
 

@@ -128,7 +128,7 @@ def add(
     path
         An ONNX file.
     name
-        What to call it: letters, digits, ``-``, ``_`` and ``.``, and none of the names that bundled and published
+        What to call it, also on its card: letters, digits, ``-``, ``_`` and ``.``, and none of the names that bundled and published
         models have; by default the card's or the file's name.
     descriptor, property, unit, **fields
         For a file without a card: its features, what it predicts, and other fields of :class:`ModelCard`.
@@ -153,6 +153,8 @@ def add(
         own.check_schema()
         check_graph(audited.content, own)
         title, content = name or own.name, audited.content
+        if title != own.name:
+            content = _renamed(content, own, title)
     else:
         missing = [
             f"{key}=..."
@@ -197,6 +199,13 @@ def remove(name: str) -> Path:
     except OSError as error:
         raise WriteError(f"{target}: cannot be removed: {error.strerror or error}") from None
     return target
+
+
+def _renamed(content: bytes, own: ModelCard, name: str) -> bytes:
+    """The model under a name of its own: what it is called by is what it calls itself."""
+    import onnx
+
+    return with_card(onnx.ModelProto.FromString(content), dataclasses.replace(own, name=name))
 
 
 def _stamped(content: bytes, own: ModelCard) -> bytes:
