@@ -128,8 +128,8 @@ def add(
     path
         An ONNX file.
     name
-        What to call it, also on its card: letters, digits, ``-``, ``_`` and ``.``, and none of the names that bundled and published
-        models have; by default the card's or the file's name.
+        What to call it, also on its card: letters, digits, ``-``, ``_`` and ``.``, and none of the names that bundled
+        and published models have; by default the card's or the file's name.
     descriptor, property, unit, **fields
         For a file without a card: its features, what it predicts, and other fields of :class:`ModelCard`.
     replace
