@@ -216,8 +216,7 @@ def test_a_fetched_table_is_data_like_any_other(files, capsys):
         code, out, err = run("tune", *common, "--json", *more, capsys=capsys)
         assert (code, err) == (0, "")
         reports.append(json.loads(out))
-    one, other = ([{**c, "seconds": 0} for c in report["candidates"]] for report in reports)
-    assert one == other and reports[0]["n_train"] == 12
+    assert reports[0]["candidates"] == reports[1]["candidates"] and reports[0]["n_train"] == 12
 
 
 # --- how networks are trained ------------------------------------------------------------------------------------

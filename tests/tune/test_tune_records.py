@@ -43,7 +43,7 @@ def test_structures_in_a_file_with_a_column(tmp_path, records, name):
         path.write_bytes(gzip.compress(text) if name.endswith("gz") else text)
     found = as_table(str(path), "energy", "seitz", None)
     assert list(found.table.ids) == [record["id"] for record in records]
-    assert np.array_equal(found.targets, [0.0, 1.0, np.nan, 3.0], equal_nan=True)
+    assert found.targets == [0.0, 1.0, None, 3.0]
     assert np.array_equal(found.table.values, seitz.featurize(records, descriptor="seitz").values)
     with pytest.raises(TuneError, match="no column 'volume'; there is energy"):
         as_table(str(path), "volume", "seitz", None)

@@ -145,7 +145,7 @@ def add(
         Nothing can be written to the folder.
     """
     if name:
-        _check_name(name)
+        check_name(name)
     audited = audit(path)
     title = name or Path(path).name.removesuffix(_SUFFIX)
     if METADATA_KEY in audited.metadata and not (descriptor or property or unit):
@@ -172,7 +172,7 @@ def add(
         content = _stamped(audited.content, own)
         audit_bytes(content)  # now that the card says how wide an open input is
     _check_width(audited, own)
-    _check_name(title)
+    check_name(title)
     target = made_folder() / f"{title}{_SUFFIX}"
     if os.path.lexists(target) and not replace:
         _refuse_second(title)
@@ -267,7 +267,14 @@ def made_folder() -> Path:
     return folder
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse a name that no model of the user may have.
+
+    Raises
+    ------
+    ModelError
+        Other characters than letters, digits, ``-``, ``_`` and ``.``, a name of a device, or one of seitz itself.
+    """
     if not _NAME.fullmatch(name) or name.split(".")[0].lower() in _DEVICES:
         raise ModelError(
             f"{name[:100]!r} is no name for a model (letters, digits, -, _ and . are, 100 at most, and no names of "

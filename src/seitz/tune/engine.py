@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -20,6 +19,7 @@ from .methods import (
     Blend,
     Fitted,
     KernelMethod,
+    MeanOfExamples,
     Method,
     Network,
     Task,
@@ -51,7 +51,6 @@ class Entry:
     unseen: FloatArray
     curves: list[Curve] = field(default_factory=list)
     scales: list[tuple[float, float]] = field(default_factory=list)
-    seconds: float = 0.0
     note: str = ""
     parts: tuple[tuple[Method, float], ...] = ()
     test: FloatArray | None = None
@@ -115,6 +114,12 @@ class Contest:
         error = np.abs(entry.unseen - self.targets)
         return float(np.nanmean(error if rows is None else error[rows]))
 
+    def best(self, entries: Sequence[Entry]) -> Entry | None:
+        """The best of some entries that judged every row, a mean of them included."""
+        complete = [entry for entry in entries if entry.complete]
+        blend = self._blended([entry for entry in complete if not entry.parts])
+        return min([*complete, *([] if blend is None else [blend])], key=self.errors, default=None)
+
     def refit(self, entry: Entry) -> Fitted:
         """The method on all rows."""
         if entry.fitted is None:
@@ -141,7 +146,6 @@ class Contest:
 
     def _judged(self, method: Method, others: Sequence[Entry], done: int, steps: int) -> Entry:
         entry = Entry(method, np.full(len(self.targets), np.nan))
-        start = time.perf_counter()
         for k, held in enumerate(self.folds):
             say = partial(self._say, f"{method.name}, fold {k + 1} of {len(self.folds)}", done + k, steps)
             say()
@@ -155,7 +159,6 @@ class Contest:
                 break
         if len(entry.curves) == len(self.folds) > 1:
             self._judge_at_epochs_of_others(entry)
-        entry.seconds = time.perf_counter() - start
         return entry
 
     def _judge_at_epochs_of_others(self, entry: Entry) -> None:
@@ -202,10 +205,10 @@ class Contest:
 
     def _blended(self, entries: list[Entry]) -> Entry | None:
         """A mean of methods, if it does better on unseen rows than each of them."""
-        if len(entries) < 2:
-            return None
         # Networks are left to themselves: a mean with them would be several times larger.
-        some = [entry for entry in entries if not entry.method.slow]
+        some = [e for e in entries if not (e.method.slow or isinstance(e.method, MeanOfExamples))]
+        if len(some) < 2:
+            return None
         weights = blend_weights(np.column_stack([entry.unseen for entry in some]), self.targets)
         unseen = np.sum([w * entry.unseen for w, entry in zip(weights, some, strict=True)], axis=0)
         parts = tuple((entry.method, float(w)) for w, entry in zip(weights, some, strict=True) if w)

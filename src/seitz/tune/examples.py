@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import builtins
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seitz._typing import FloatArray, IndexArray
 from seitz.descriptors import Descriptor
 from seitz.elements import SYMBOLS
-from seitz.errors import TuneError
+from seitz.errors import OptionError, TuneError
 from seitz.table import FeatureTable
 
 from .grouping import GroupBy, group_names
+from .targets import Beside, aligned, far_off
 
 #: Values by row, values by id, or the name of a column of the file.
 Targets = Any
+
+_LARGEST = 1e18  # of a feature; the square of more is beyond single precision
 
 
 class Excluded(NamedTuple):
@@ -48,14 +52,16 @@ class Examples:
         What the groups are, in words.
     descriptor
         The schema of the columns.
-    elements
-        Symbols of all elements that occur; empty if the rows do not say.
+    present
+        (n, 112) which elements each row holds, hydrogen first; None if the rows do not say.
     property, unit
         What the targets are; empty if that is the model's.
     excluded
         Rows that were set aside, by their numbers in what was given.
     unmatched
         Ids that have a target and no row.
+    remarks
+        What to be careful with.
     """
 
     features: FloatArray
@@ -64,11 +70,12 @@ class Examples:
     groups: tuple[str, ...]
     grouped_by: str
     descriptor: Descriptor
-    elements: tuple[str, ...] = ()
+    present: NDArray[np.bool_] | None = None
     property: str = ""
     unit: str = ""
     excluded: tuple[Excluded, ...] = ()
     unmatched: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.features)
@@ -88,6 +95,12 @@ class Examples:
         return len(set(self.groups))
 
     @builtins.property  # "property" is a field here
+    def elements(self) -> tuple[str, ...]:
+        """Symbols of all elements that occur; empty if the rows do not say."""
+        found = () if self.present is None else np.flatnonzero(self.present.any(axis=0)).tolist()
+        return tuple(SYMBOLS[k + 1] for k in found)
+
+    @builtins.property  # "property" is a field here
     def digest(self) -> str:
         """SHA-256 of ids, features and targets."""
         hashed = hashlib.sha256("\0".join(self.ids).encode())
@@ -101,6 +114,7 @@ class Examples:
         return replace(
             self, features=self.features[rows], targets=self.targets[rows], excluded=(), unmatched=(),
             ids=tuple(self.ids[k] for k in rows), groups=tuple(self.groups[k] for k in rows),
+            present=None if self.present is None else self.present[rows],
         )  # fmt: skip
 
 
@@ -151,24 +165,29 @@ def examples(
     (Excluded(index=2, id='hcp', reason='the target is no finite number: nan'),)
     """
     if isinstance(table, Examples):
+        if targets is not None or ids is not None or groups is not None or group_by != "system":
+            raise OptionError(
+                "examples have their targets, ids and groups already: give those to tune.examples"
+            )
         return table
     from .reading import as_table
 
     found = as_table(table, targets, descriptor, walk)
-    own = found.table if ids is None else _renamed(found.table, ids)
+    own = _named(found.table, ids)
     _check_any(own)
-    values, unmatched = _aligned(found.targets, own.ids)
+    beside = aligned(found.targets, own.ids)
     fractions = found.fractions
     names, grouped_by = group_names(own, fractions, group_by) if groups is None else _given(groups, len(own))
-    reasons = _reasons(own, values)
+    reasons = _reasons(own, beside)
     good = np.array([not reason for reason in reasons], dtype=bool)
     if not good.any():
         raise TuneError(f"none of {len(own)} rows can be learned from ({own.ids[0]}: {reasons[0]})")
     excluded = tuple(Excluded(k, own.ids[k], reason) for k, reason in enumerate(reasons) if reason)
     kept = np.flatnonzero(good)
     return Examples(
-        own.values[kept], values[kept], tuple(own.ids[k] for k in kept), tuple(names[k] for k in kept),
-        grouped_by, own.descriptor, _elements(fractions, good), property, unit, excluded, unmatched,
+        own.values[kept], beside.values[kept], tuple(own.ids[k] for k in kept), tuple(names[k] for k in kept),
+        grouped_by, own.descriptor, None if fractions is None else fractions[kept] > 0, property, unit, excluded,
+        beside.unmatched, found.remarks,
     )  # fmt: skip
 
 
@@ -185,16 +204,61 @@ def column(targets: FloatArray) -> FloatArray:
     return targets.reshape(len(targets))
 
 
-def check_shapes(n_rows: int, targets: FloatArray) -> None:
-    """Refuse targets that do not stand one to one beside the rows, whatever could be broadcast.
+def with_test(train: Examples, test: Examples) -> Examples:
+    """All rows of a training part and of a test part from elsewhere, if nothing is in both.
 
     Raises
     ------
     TuneError
-        The message names both shapes.
+        Other features, several values per row, other kinds of groups, or groups or rows that are in both.
     """
-    if targets.ndim not in (1, 2) or len(targets) != n_rows or targets.size == 0:
-        raise TuneError(f"targets of shape {targets.shape} do not fit {n_rows} rows: give ({n_rows},)")
+    if test.descriptor.digest != train.descriptor.digest:
+        raise TuneError(f"the test part holds {test.descriptor.name} of another schema than the examples")
+    column(test.targets)
+    if test.grouped_by != train.grouped_by:
+        raise TuneError(
+            f"the test part is grouped by {test.grouped_by}, the examples by {train.grouped_by}: whether the test has "
+            "been seen cannot be told; give both the same group_by"
+        )
+    shared = set() if train.grouped_by == "row" else set(train.groups) & set(test.groups)
+    if shared:
+        raise TuneError(
+            f"{len(shared)} groups are in the test part and in the training part, such as {min(shared)!r}: "
+            "the test would say nothing"
+        )
+    for k, row in _same_rows(train, test)[:1]:
+        raise TuneError(
+            f"{test.ids[k]} of the test part has been learned from, as {train.ids[row]}: leave it out"
+        )
+    present = (
+        None
+        if train.present is None or test.present is None
+        else np.concatenate([train.present, test.present])
+    )
+    aside = tuple(row._replace(reason=f"test part: {row.reason}") for row in test.excluded)
+    return replace(
+        train, features=np.concatenate([train.features, test.features]),
+        targets=np.concatenate([column(train.targets), column(test.targets)]), ids=train.ids + test.ids,
+        groups=train.groups + test.groups, present=present,
+        excluded=train.excluded + aside, unmatched=train.unmatched + test.unmatched,
+        remarks=train.remarks + test.remarks,
+    )  # fmt: skip
+
+
+def _same_rows(train: Examples, test: Examples) -> list[tuple[int, int]]:
+    """Rows of the test part, and those of the training part that they are."""
+    by_features = {row.tobytes(): k for k, row in enumerate(train.features)}
+    by_id = {} if _numbered(train) or _numbered(test) else {name: k for k, name in enumerate(train.ids)}
+    found = [
+        by_features.get(row.tobytes(), by_id.get(name))
+        for row, name in zip(test.features, test.ids, strict=True)
+    ]
+    return [(k, row) for k, row in enumerate(found) if row is not None]
+
+
+def _numbered(part: Examples) -> bool:
+    """Whether ids are row numbers, which say nothing about what a row is."""
+    return all(name.isdecimal() and int(name) < part.n_given for name in part.ids)
 
 
 def _check_any(table: FeatureTable) -> None:
@@ -208,39 +272,13 @@ def _check_any(table: FeatureTable) -> None:
         )
 
 
-def _aligned(targets: Any, ids: tuple[str, ...]) -> tuple[FloatArray, tuple[str, ...]]:
-    """(n,) or (n, m) values in the order of the rows, and ids that no row has."""
-    if isinstance(targets, Mapping):
-        by_id = {str(key): value for key, value in targets.items()}
-        known = set(ids)
-        unmatched = tuple(key for key in by_id if key not in known)
-        if len(unmatched) == len(by_id):
-            shown = next(iter(by_id), "none")
-            raise TuneError(f"no id of the targets is among those of the rows: {shown!r} against {ids[0]!r}")
-        return np.array([_number(by_id.get(name)) for name in ids]), unmatched
-    try:
-        values = np.asarray(targets, dtype=np.float64)
-    except (TypeError, ValueError):
-        try:
-            values = np.array([_number(value) for value in targets])
-        except TypeError:
-            raise TuneError(f"targets: {targets!r:.60} are no numbers") from None
-    check_shapes(len(ids), values)
-    return values.reshape(len(ids)) if values.ndim == 2 and values.shape[1] == 1 else values, ()
-
-
-def _number(value: Any) -> float:
-    """A number; NaN for what is none, so that the row is set aside and counted."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return float("nan")
-
-
-def _renamed(table: FeatureTable, ids: Iterable[object]) -> FeatureTable:
-    names = tuple(str(name) for name in ids)
-    if len(names) != len(table):
-        raise TuneError(f"{len(names)} ids do not fit {len(table)} rows")
+def _named(table: FeatureTable, ids: Iterable[object] | None) -> FeatureTable:
+    """The table with these ids, or its own, such that they can be written as text."""
+    given = table.ids if ids is None else [str(name) for name in ids]
+    if len(given) != len(table):
+        raise TuneError(f"{len(given)} ids do not fit {len(table)} rows")
+    # Names of files may hold bytes that are no text, and come with half a surrogate for each.
+    names = tuple(name.encode("utf-8", "backslashreplace").decode() for name in given)
     return replace(table, ids=names)
 
 
@@ -251,25 +289,35 @@ def _given(groups: Sequence[object], n_rows: int) -> tuple[list[str], str]:
     return names, "given groups"
 
 
-def _reasons(table: FeatureTable, targets: FloatArray) -> list[str]:
+def _reasons(table: FeatureTable, beside: Beside) -> list[str]:
     """Why each row cannot be learned from; empty for those that can."""
     failed = {failure.index: f"{failure.error}: {failure.message}" for failure in table.failures}
-    flat = targets.reshape(len(targets), -1)
+    flat = beside.values.reshape(len(table), -1)
+    far = far_off(flat[:, 0]) if flat.shape[1] == 1 else {}
     bad_target = np.asarray((~np.isfinite(flat)).any(axis=1))
-    bad_feature = ~np.isfinite(table.values)
+    with np.errstate(invalid="ignore"):
+        bad_feature = ~(np.abs(table.values) <= _LARGEST)
     reasons = []
     for k in range(len(table)):
         if k in failed:
             reasons.append(failed[k])
         elif bad_feature[k].any():
-            reasons.append(f"the feature {table.names[int(bad_feature[k].argmax())]} is no finite number")
+            reasons.append(_about_feature(table, k, int(bad_feature[k].argmax())))
+        elif k in beside.reasons:
+            reasons.append(beside.reasons[k])
         elif bad_target[k]:
             reasons.append(f"the target is no finite number: {flat[k][~np.isfinite(flat[k])][0]}")
         else:
-            reasons.append("")
+            reasons.append(far.get(k, ""))
     for keys, what in ((list(table.ids), "id"), ([row.tobytes() for row in table.values], "features")):
         _mark_contradictions(reasons, keys, flat, what, table.ids)
     return reasons
+
+
+def _about_feature(table: FeatureTable, row: int, column: int) -> str:
+    value = table.values[row, column]
+    told = f"too large for single precision: {value:g}" if np.isfinite(value) else "no finite number"
+    return f"the feature {table.names[column]} is {told}"
 
 
 def _mark_contradictions(
@@ -294,10 +342,3 @@ def _mark_contradictions(
         elif what == "id":
             for k in rows[1:]:
                 reasons[k] = "the same id a second time"
-
-
-def _elements(fractions: FloatArray | None, good: Any) -> tuple[str, ...]:
-    if fractions is None:
-        return ()
-    present = (fractions[good] > 0).any(axis=0)
-    return tuple(SYMBOLS[z + 1] for z in np.flatnonzero(present).tolist())

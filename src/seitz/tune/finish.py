@@ -20,10 +20,10 @@ from .engine import Contest, Entry
 from .examples import Examples, column
 from .graphs import FEATURES, Graph
 from .intervals import Intervals, calibrate
-from .methods import Fitted, OffsetSlope, Task
+from .methods import Fitted, MeanOfExamples, OffsetSlope, Task
 from .networks import Base, Views, plain_views
 from .report import METADATA_KEY, Candidate, Losses, Report, Row, Tuned
-from .scores import Score, score
+from .scores import Figure, Score, gain, score
 from .settings import Settings
 
 _DRIFT = 1e-3  # of the spread of the targets, between the file and what was judged
@@ -120,7 +120,8 @@ class Finish:
     ) -> Report:  # fmt: skip
         candidates = tuple(sorted((self._candidate(entry) for entry in self.entries), key=_order))
         rows, before, after = self._rows(winner, model)
-        says, pays = _verdict(winner.name, candidates, unit)
+        gained = self._gain()
+        says, pays = _verdict(winner.name, candidates, gained, unit)
         return Report(
             verb=self.verb, model="" if self.model is None else self.model.card.name, property=property, unit=unit,
             chosen=winner.name, says=says, pays=pays, candidates=candidates, before=before, after=after,
@@ -128,8 +129,17 @@ class Finish:
             n_train=len(self.train), n_test=len(self.held), n_groups=self.given.n_groups,
             n_folds=len(self.contest.folds), grouped_by=self.given.grouped_by, digest=self.given.digest,
             excluded=self.given.excluded, unmatched=self.given.unmatched, references=references, rows=rows,
-            drift=drift, warnings=self._warnings(intervals), extra=self.extra,
+            drift=drift, warnings=self._warnings(winner, intervals), extra=self.extra,
+            gain=gained,
         )  # fmt: skip
+
+    def _gain(self) -> Figure | None:
+        """What starting from the model brings: the best that does against the best that does not, means included."""
+        with_model = self.contest.best([entry for entry in self.entries if entry.method.uses_model])
+        without = self.contest.best([entry for entry in self.entries if not entry.method.uses_model])
+        if with_model is None or without is None:
+            return None
+        return gain(with_model.unseen, without.unseen, self.contest.targets, self.train.groups)
 
     def _candidate(self, entry: Entry) -> Candidate:
         judged = np.isfinite(entry.unseen)
@@ -139,8 +149,8 @@ class Finish:
         if entry.test is not None:
             test = score(entry.test, column(self.held.targets), self.held.groups)
         return Candidate(
-            entry.name, entry.method.baseline, entry.method.uses_model, validation, test, round(entry.seconds, 2),
-            entry.note, tuple((method.name, weight) for method, weight in entry.parts),
+            entry.name, entry.method.baseline, entry.method.uses_model, validation, test, entry.note,
+            tuple((method.name, weight) for method, weight in entry.parts),
             tuple(Losses(c.train, c.validation, c.rate, c.best) for c in entry.curves),
         )  # fmt: skip
 
@@ -194,8 +204,11 @@ class Finish:
             "interval_factor": intervals.factor,
         }  # fmt: skip
 
-    def _warnings(self, intervals: Intervals) -> tuple[str, ...]:
-        n, said = len(self.train), []
+    def _warnings(self, winner: Entry, intervals: Intervals) -> tuple[str, ...]:
+        n, said = len(self.train), list(self.given.remarks)
+        mean = next((entry for entry in self.entries if isinstance(entry.method, MeanOfExamples)), None)
+        if mean and not gain(winner.unseen, mean.unseen, self.contest.targets, self.train.groups).lower > 0:
+            said.append("nothing is clearly better than one value for all, the mean of the examples")
         if n < _FEW:
             said.append(f"{n} examples to learn from: what was chosen may owe to chance")
         if intervals.factor is None:
@@ -253,7 +266,9 @@ def _metrics(report: Report) -> tuple[Metric, ...]:
     return tuple(found)
 
 
-def _verdict(chosen: str, candidates: tuple[Candidate, ...], unit: str) -> tuple[str, bool | None]:
+def _verdict(
+    chosen: str, candidates: tuple[Candidate, ...], gained: Figure | None, unit: str
+) -> tuple[str, bool | None]:
     """In words: what won, against what, and whether starting from the model pays."""
     judged = [c for c in candidates if not c.note]
     won = next(c for c in judged if c.name == chosen)
@@ -265,14 +280,12 @@ def _verdict(chosen: str, candidates: tuple[Candidate, ...], unit: str) -> tuple
         best = min(baselines, key=lambda c: c.validation.mae.value)
         other = "other " if won.baseline else ""
         said += f" against {best.validation.mae.value:.3g} of the best {other}baseline, {best.name}"
-    with_model = [c.validation.mae.value for c in judged if c.uses_model]
-    without = [c.validation.mae.value for c in judged if not c.uses_model]
-    if not with_model or not without:
+    if gained is None:
         return said, None
-    gain = 1.0 - min(with_model) / min(without)
-    if gain > 0:
-        return f"{said}; starting from the model lowers the error by {100 * gain:.0f} %", True
-    return (
-        f"{said}; starting from the model does not pay: without it, the error is {-100 * gain:.0f} % lower",
-        False,
-    )
+    change, low, high = (round(-100 * x) for x in (gained.value, gained.upper, gained.lower))
+    figures = f"{change:+d} % in the error ({low:+d} to {high:+d})"
+    if gained.lower > 0:
+        return f"{said}; starting from the model pays: {figures}", True
+    if gained.upper < 0:
+        return f"{said}; starting from the model does not pay: {figures}", False
+    return f"{said}; whether starting from the model pays cannot be told from these rows: {figures}", None

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from seitz._typing import FloatArray
-from seitz.errors import TuneError
+from seitz.errors import ReadError, TuneError
 from seitz.io.files import replacing
 
 from .settings import Settings
@@ -147,12 +147,11 @@ class _Run:
 
     def resume(self, checkpoint: Path | None) -> _State:
         """The state of an interrupted run of the same task, or that before the first epoch."""
-        if checkpoint is not None and checkpoint.exists():
-            content = torch.load(checkpoint, weights_only=True)
-            if content["task"] == self._task():
-                self.module.load_state_dict(content["module"])
-                self.optimiser.load_state_dict(content["optimiser"])
-                return _State(**content["state"])
+        content = {} if checkpoint is None else _stored(checkpoint)
+        if content.get("task") == self._task():
+            self.module.load_state_dict(content["module"])
+            self.optimiser.load_state_dict(content["optimiser"])
+            return _State(**content["state"])
         train, held, outputs = self._losses()
         return _State([train], [held], [0.0], 0, self._weights(), outputs)
 
@@ -242,6 +241,26 @@ class _Run:
         for tensor in (self.x, self.y, *held, *self.start):
             hashed.update(np.ascontiguousarray(tensor.cpu().numpy()).tobytes())
         return hashed.hexdigest()
+
+
+def _stored(checkpoint: Path) -> dict[str, Any]:
+    """What a checkpoint holds; nothing if there is none, or a broken one: its training begins anew, and replaces it.
+
+    Raises
+    ------
+    ReadError
+        The file is there and may not be read.
+    """
+    try:
+        with checkpoint.open("rb") as stream:
+            found = torch.load(stream, weights_only=True)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ReadError(f"{checkpoint}: cannot be read: {error.strerror or error}") from None
+    except Exception:  # a damaged file fails in as many ways as there are places to damage
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _tensors(features: FloatArray, targets: FloatArray, device: Any) -> tuple[Tensor, Tensor]:

@@ -104,6 +104,34 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Constant:
+    """The mean of the examples: what is no better has learned nothing."""
+
+    value: float = 0.0
+
+    def predict(self, views: Views) -> FloatArray:
+        found: FloatArray = np.full(len(views), self.value)
+        return found
+
+    def write(self, graph: Graph, names: dict[str, str]) -> str:
+        features = graph.add("Concat", FEATURES, axis=1)  # as for trees
+        return graph.linear(features, np.zeros((graph.n_features, 1)), self.value)
+
+
+@dataclass(frozen=True)
+class MeanOfExamples:
+    """The same value for everything."""
+
+    name: str = "mean of the examples"
+    baseline: bool = True
+    uses_model: bool = False
+    slow: bool = False
+
+    def fit(self, task: Task) -> Constant:
+        return Constant(float(task.targets.mean()))
+
+
+@dataclass(frozen=True)
 class OffsetSlope:
     """The model as it is, with the straight line that fits the examples best (least squares)."""
 

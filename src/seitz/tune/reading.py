@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +18,8 @@ from seitz.elements import SYMBOLS
 from seitz.errors import ReadError, TuneError
 from seitz.table import FeatureTable
 
-from .records import numbers_of, structures_in
+from .records import structures_in, values_of
+from .targets import Listed, number
 
 #: Endings of tables.
 TABLES = (".parquet", ".csv", ".npz", ".jsonl", ".csv.gz", ".csv.zst", ".jsonl.gz", ".jsonl.zst")
@@ -32,6 +34,8 @@ class Found(NamedTuple):
     """Values or a mapping, still to be checked."""
     fractions: FloatArray | None
     """(n, 112) atomic fractions, where known."""
+    remarks: tuple[str, ...] = ()
+    """What to be careful with."""
 
 
 def as_table(given: Any, targets: Any, descriptor: str | Descriptor, walk: Walk | None) -> Found:
@@ -73,12 +77,16 @@ def _values_of(targets: Any) -> Any:
             f"a file of rows ({', '.join(TABLES)})"
         )
     path = os.fspath(targets)
-    if path.lower().endswith(".npy"):
-        return _arrays(path)
+    return _arrays(path) if path.lower().endswith(".npy") else _lines_of(path)
+
+
+def _lines_of(path: str) -> list[list[str]]:
+    """Values of a text file, one row a line; lines that are empty or begin with # are none."""
     try:
-        return np.loadtxt(path, delimiter=",")
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise ReadError(f"{path}: no readable values: {error}") from None
+    return [line.split(",") for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
 def _is_values(targets: Any) -> bool:
@@ -115,7 +123,7 @@ def _of_file(path: str, targets: Any, descriptor: str | Descriptor, walk: Walk |
     records = structures_in(path) if descriptor else None
     if records is not None:
         named = isinstance(targets, str) and not _is_values(targets)
-        values = numbers_of(path, records, targets) if named else targets
+        values = values_of(path, records, targets) if named else targets
         ids = [str(record.get("id", k)) for k, record in enumerate(records)]
         return _of_structures(records, values, find_descriptor(descriptor, walk), ids)
     ids, columns, metadata, extra = _columns(path)
@@ -136,14 +144,17 @@ def _of_file(path: str, targets: Any, descriptor: str | Descriptor, walk: Walk |
         )
     if missing:
         raise TuneError(f"{path} lacks {len(missing)} of {len(chosen)} {chosen.name} columns: {missing[0]!r}")
-    features = np.column_stack([columns[name] for name in chosen.names]).astype(np.float64)
+    features = np.column_stack([_as_numbers(columns[name]) for name in chosen.names])
     table = FeatureTable(features, chosen, tuple(ids))
+    remarks = () if schema else (
+        f"{path} does not say its schema: columns were taken for those of {chosen.name} by their names",
+    )  # fmt: skip
     if isinstance(targets, str) and (targets in columns or targets in extra):
-        return Found(table, columns.get(targets, extra.get(targets)), _fractions(table))
+        return Found(table, columns.get(targets, extra.get(targets)), _fractions(table), remarks)
     if isinstance(targets, str) and not Path(targets).is_file():
         others = [name for name in (*columns, *extra) if name not in set(chosen.names)]
         raise TuneError(f"{path} has no column {targets!r}; there is {', '.join(others[:20]) or 'no other'}")
-    return Found(table, _values_of(targets), _fractions(table))
+    return Found(table, _values_of(targets), _fractions(table), remarks)
 
 
 def _columns(path: str) -> tuple[list[str], Mapping[str, Any], dict[str, str], Mapping[str, Any]]:
@@ -172,6 +183,7 @@ def _of_arrays(
     if values is None or values.ndim != 2 or "names" not in arrays or len(arrays["names"]) != values.shape[1]:
         raise TuneError(f"{path} needs arrays 'values' (n, n_features) and 'names' (n_features,)")
     ids = [str(name) for name in arrays.get("ids", range(len(values)))]
+    _check_single(path, [str(name) for name in arrays["names"]])
     columns = dict(zip((str(name) for name in arrays["names"]), values.T, strict=True))
     metadata = json.loads(str(arrays["metadata"])) if "metadata" in arrays else {}
     known = {"values", "features", "names", "ids", "metadata"}
@@ -185,6 +197,7 @@ def _of_parquet(path: str) -> tuple[list[str], Mapping[str, Any], dict[str, str]
     import pyarrow.parquet as pq
 
     try:
+        _check_single(path, pq.read_schema(path).names)  # which reading would fail of, at length
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise ReadError(f"{path}: no readable table: {error}") from None
@@ -219,19 +232,28 @@ def _of_csv(path: str) -> tuple[list[str], Mapping[str, Any], dict[str, str], Ma
         raise ReadError(f"{path}: row {line + 1} has {len(body[line])} fields, the header {len(header)}")
     if not header:
         raise ReadError(f"{path}: empty, not even a header")
+    _check_single(path, header)
     columns = {name: _floats([row[k] for row in body]) for k, name in enumerate(header) if name != "id"}
     ids = [row[header.index("id")] for row in body] if "id" in header else [str(k) for k in range(len(body))]
     return ids, columns, {}, {}
 
 
-def _floats(texts: Sequence[str]) -> FloatArray:
-    def number(text: str) -> float:
-        try:
-            return float(text)
-        except ValueError:
-            return float("nan")
+def _floats(texts: Sequence[str]) -> Any:
+    """Numbers; the texts themselves where one is none, so that its row is set aside with what it says."""
+    values = np.array([number(text) for text in texts])
+    return np.array(texts, dtype=object) if np.isnan(values).any() else values
 
-    return np.array([number(text) for text in texts])
+
+def _as_numbers(values: Any) -> FloatArray:
+    """(n,) numbers of a column; NaN for text."""
+    return np.array([number(v) for v in values] if values.dtype == object else values, dtype=np.float64)
+
+
+def _check_single(path: str, names: Sequence[str]) -> None:
+    """Refuse a table in which two columns have one name: which one is meant cannot be known."""
+    twice = [name for name, n in Counter(names).items() if n > 1 and name]
+    if twice:
+        raise ReadError(f"{path}: two columns are called {twice[0]!r}: rename or remove one")
 
 
 def _of_structures(
@@ -272,21 +294,17 @@ def _check_schema(table: FeatureTable, wanted: Descriptor) -> None:
         )
 
 
-def targets_from(path: str, column: str) -> dict[str, float]:
-    """Values by id from a CSV file with a column ``id``.
+def targets_from(path: str, column: str) -> Listed:
+    """Values by id from a CSV file with a column ``id``; what is no number is left to its row to be set aside.
 
     Raises
     ------
     TuneError
-        No such column, or an id with two values.
+        No such column.
     ReadError
         A file that cannot be read.
     """
     ids, columns, _, _ = _of_csv(path)
     if column not in columns:
         raise TuneError(f"{path} has no column {column!r}; there is {', '.join(columns) or 'no other'}")
-    found: dict[str, float] = {}
-    for name, value in zip(ids, columns[column].tolist(), strict=True):
-        if found.setdefault(name, value) != value:
-            raise TuneError(f"{path}: {name} has two values of {column}: {found[name]:g} and {value:g}")
-    return found
+    return Listed(ids, columns[column].tolist())

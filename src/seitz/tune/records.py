@@ -23,8 +23,8 @@ def structures_in(path: str) -> list[dict[str, Any]] | None:
     return _of_parquet(path) if name.endswith(".parquet") else _of_lines(path) if ".jsonl" in name else None
 
 
-def numbers_of(path: str, records: list[dict[str, Any]], column: str) -> list[float]:
-    """A number of each structure, NaN where there is none.
+def values_of(path: str, records: list[dict[str, Any]], column: str) -> list[Any]:
+    """What stands in a column of each structure; None where nothing does.
 
     Raises
     ------
@@ -36,11 +36,7 @@ def numbers_of(path: str, records: list[dict[str, Any]], column: str) -> list[fl
             [key for key, value in records[0].items() if isinstance(value, int | float)] if records else []
         )
         raise TuneError(f"{path} has no column {column!r}; there is {', '.join(others[:20]) or 'no number'}")
-    return [_number(record.get(column)) for record in records]
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")
+    return [record.get(column) for record in records]
 
 
 def _of_parquet(path: str) -> list[dict[str, Any]] | None:

@@ -45,8 +45,6 @@ class Candidate:
         On rows of the training part, each by a fit that had not seen its group.
     test
         On the test part; None where there is none, or the candidate was left early.
-    seconds
-        What its folds took.
     note
         Why it was left early, if it was; its validation is then of one fold, at its own best epoch.
     parts
@@ -60,7 +58,6 @@ class Candidate:
     uses_model: bool
     validation: Score
     test: Score | None
-    seconds: float
     note: str = ""
     parts: tuple[tuple[str, float], ...] = ()
     curves: tuple[Losses, ...] = ()
@@ -94,7 +91,10 @@ class Report:
     says
         In one sentence: what won, by how much, and whether starting from the model pays.
     pays
-        Whether the best candidate that starts from the model beats the best that does not.
+        Whether the best that starts from the model beats the best that does not; None where the rows cannot tell, or
+        nothing started from a model.
+    gain
+        How much lower the error of the former is on unseen groups, as a share, with its 95 % interval.
     candidates
         All of them.
     before, after
@@ -106,7 +106,7 @@ class Report:
     n_given, n_train, n_test, n_groups, n_folds, grouped_by
         How the rows were divided: n_given = n_train + n_test + what was set aside.
     excluded, unmatched
-        Rows that were set aside, and ids without a row.
+        Rows that were set aside, also of a test part that was given, and ids without a row.
     digest
         SHA-256 of the examples.
     references
@@ -145,6 +145,7 @@ class Report:
     drift: float = 0.0
     warnings: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+    gain: Figure | None = None
 
     def __repr__(self) -> str:
         return f"Report({self.says})"
@@ -236,7 +237,8 @@ def report_from_json(text: str) -> Report:
         rows = tuple(_row(row) for row in content["rows"])
         excluded = tuple(Excluded(*entry) for entry in content["excluded"])
         lists = {name: tuple(content[name]) for name in ("unmatched", "references", "warnings")}
-        scores = {name: _score(content[name]) for name in ("before", "after")}
+        scores: dict[str, Any] = {name: _score(content[name]) for name in ("before", "after")}
+        scores["gain"] = None if content["gain"] is None else Figure(*content["gain"])
         return Report(
             **content | lists | scores | {"candidates": candidates, "rows": rows, "excluded": excluded}
         )

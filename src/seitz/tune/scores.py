@@ -11,6 +11,7 @@ from seitz._typing import FloatArray
 from seitz.errors import TuneError
 
 _DRAWS = 1000
+_TINY = 1e-300
 
 
 class Figure(NamedTuple):
@@ -31,6 +32,33 @@ class Score(NamedTuple):
     n_groups: int
 
 
+def gain(
+    predicted: FloatArray,
+    other: FloatArray,
+    targets: FloatArray,
+    groups: Sequence[str],
+    random_state: int = 0,
+) -> Figure:
+    """How much lower the mean absolute error of (n,) predictions is than that of others, as a share of the latter.
+
+    Both are of the same rows, and the same groups are drawn for both: what makes a group hard for all is left out.
+    """
+    names, which = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    own, theirs = (np.bincount(which, np.abs(values - targets)) for values in (predicted, other))
+    counts = _counts(len(names), random_state)
+    drawn = 1.0 - (counts @ own) / np.maximum(counts @ theirs, _TINY)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Figure(float(1.0 - own.sum() / max(theirs.sum(), _TINY)), float(low), float(high))
+
+
+def _counts(n: int, random_state: int) -> FloatArray:
+    """(draws, n) how often each of n groups is drawn."""
+    drawn = np.random.default_rng(random_state).integers(0, n, (_DRAWS, n))
+    counts = np.zeros((_DRAWS, n))
+    np.add.at(counts, (np.arange(_DRAWS)[:, None], drawn), 1.0)
+    return counts
+
+
 def score(predicted: FloatArray, targets: FloatArray, groups: Sequence[str], random_state: int = 0) -> Score:
     """Mean absolute error, root mean square error and R², with intervals.
 
@@ -49,9 +77,7 @@ def score(predicted: FloatArray, targets: FloatArray, groups: Sequence[str], ran
     names, which = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
     sums = np.stack([np.bincount(which, weights) for weights in
                      (np.ones_like(error), np.abs(error), error**2, targets, targets**2)])  # fmt: skip
-    drawn = np.random.default_rng(random_state).integers(0, len(names), (_DRAWS, len(names)))
-    counts = np.zeros((_DRAWS, len(names)))
-    np.add.at(counts, (np.arange(_DRAWS)[:, None], drawn), 1.0)
+    counts = _counts(len(names), random_state)
     spread = [np.nanquantile(column, [0.025, 0.975]) for column in _figures(counts @ sums.T)]
     whole = [float(column[0]) for column in _figures(sums.sum(axis=1)[None])]
     mae, rmse, r2 = (

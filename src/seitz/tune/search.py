@@ -17,7 +17,7 @@ from seitz.errors import OptionError, TuneError
 from .examples import Targets
 from .report import Tuned
 from .settings import Optimiser, Settings
-from .verbs import Chosen, Options, Plan, model_plan
+from .verbs import Chosen, Options, Plan, check_said, model_plan
 
 Sampler = Literal["grid", "optuna"]
 
@@ -84,8 +84,8 @@ def search(
         raise OptionError(f"sampler={sampler!r}: choose one of {', '.join(get_args(Sampler))}")
     if not (len(rates) and len(optimisers) and len(decays)) or n_trials < 1:
         raise OptionError("nothing to try: give rates, optimisers, decays and a positive n_trials")
-    if new_property and not unit:
-        raise OptionError("unit='': say in which unit the new property is")
+    if new_property or unit:
+        check_said(new_property=new_property, unit=unit)
     verb = "transfer" if new_property else "adjust"
     plan = model_plan(verb, model, table, targets, Chosen(**options), new_property, unit)
     start = "new head" if new_property else "fine-tune"
@@ -156,21 +156,24 @@ class _Judge:
         """Trials of earlier runs on the same examples; a line that was cut short is left out."""
         if self._file is None or not self._file.is_file():
             return
-        for line in self._file.read_text(encoding="utf-8").splitlines():
+        for line in self._file.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 entry = json.loads(line)
-            except ValueError:
+                if entry["key"] == self._key:
+                    yield entry["settings"], float(np.inf if entry["mae"] is None else entry["mae"])
+            except (ValueError, TypeError, KeyError):
                 continue
-            if entry["key"] == self._key:
-                yield entry["settings"], float(np.inf if entry["mae"] is None else entry["mae"])
 
     def _keep(self, name: str) -> None:
         if self._file is None:
             return
         mae = self._known[name]
         entry = {"key": self._key, "settings": name, "mae": mae if np.isfinite(mae) else None}
-        with self._file.open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(entry) + "\n")
+        with self._file.open("a+b") as lines:
+            if lines.tell():  # a line that was cut short must not swallow this one
+                lines.seek(-1, 2)
+                lines.write(b"" if lines.read(1) == b"\n" else b"\n")
+            lines.write(json.dumps(entry).encode() + b"\n")
 
 
 def _varied(settings: Settings) -> dict[str, Any]:

@@ -10,6 +10,9 @@ import numpy as np
 from seitz._typing import IndexArray
 from seitz.errors import OptionError, TuneError
 
+_FEWEST = 6  # rows to learn from
+_LEFT = 3  # rows outside of the largest validation part
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -77,6 +80,26 @@ def split(groups: Sequence[str], *, test: float = 0.2, n_folds: int = 5, random_
 def folds_of(groups: Sequence[str], n_folds: int, random_state: int = 0) -> tuple[IndexArray, ...]:
     """Validation parts of a set that has its test part elsewhere."""
     return split(groups, test=0.0, n_folds=n_folds, random_state=random_state).folds
+
+
+def check_folds(groups: Sequence[str], folds: Sequence[IndexArray]) -> None:
+    """Refuse folds that leave next to nothing to learn from.
+
+    Raises
+    ------
+    TuneError
+        It names the group that holds nearly all rows, or says that there are too few.
+    """
+    n = len(groups)
+    if n < _FEWEST:
+        raise TuneError(f"{n} rows to learn from are too few: at least {_FEWEST}, and the test part besides")
+    largest = max(folds, key=len)
+    if n - len(largest) < _LEFT:
+        name = max(sorted(set(groups)), key=groups.count)
+        raise TuneError(
+            f"the group {name!r} holds {groups.count(name)} of {n} rows: what is left cannot be learned from; group by "
+            "composition or by row"
+        )
 
 
 def _share(order: IndexArray, sizes: IndexArray, wanted: float) -> set[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +13,14 @@ import numpy as np
 from seitz._optional import load_optional
 from seitz._typing import PathLike
 from seitz.descriptors import descriptor as find_descriptor
-from seitz.errors import OptionError, TuneError
+from seitz.errors import OptionError, TuneError, WriteError
 
-from .examples import Examples, Targets, column, examples
+from .examples import Examples, Targets, column, examples, with_test
 from .grouping import GroupBy
 from .report import Tuned
 from .settings import Settings
-from .splits import folds_of, split
+from .splits import check_folds, folds_of, split
+from .targets import check_spread
 
 if TYPE_CHECKING:
     from .engine import Contest, Progress
@@ -96,6 +98,22 @@ class Chosen:
     def __post_init__(self) -> None:
         if not 0 < self.level < 1:
             raise OptionError(f"level={self.level!r}: give a share between 0 and 1")
+        _check_integer("random_state", self.random_state, 0)
+        if self.n_folds is not None:
+            _check_integer("n_folds", self.n_folds, 2)
+        if not isinstance(self.test, Examples) and not (_is_number(self.test) and 0 <= self.test < 1):
+            raise OptionError(f"test={self.test!r}: give a share of the rows, at least 0 and less than 1")
+        if isinstance(self.references, str):
+            raise OptionError(
+                f"references={self.references!r}: give a list of texts, such as [{self.references!r}]"
+            )
+        object.__setattr__(self, "references", tuple(self.references))
+        if not all(isinstance(text, str) for text in self.references):
+            raise OptionError("references: give texts, such as DOIs")
+        if self.name:
+            from seitz.models.registry import check_name
+
+            check_name(self.name)
 
     def examples(self, table: Any, targets: Targets, descriptor: Any) -> Examples:
         """What is to be learned from."""
@@ -160,6 +178,7 @@ def transfer(
     **options
         See :class:`seitz.tune.Options`.
     """
+    check_said(new_property=new_property, unit=unit)
     plan = model_plan("transfer", model, table, targets, Chosen(**options), new_property, unit)
     return plan.finish(plan.methods("new head", "network with a new head"))
 
@@ -186,13 +205,14 @@ def train(
     **options
         See :class:`seitz.tune.Options`.
     """
+    check_said(property=property, unit=unit)
     _check_machine(Chosen(**options))
-    from .methods import FROM_NOTHING, KERNEL_ALONE, Boosting, NetworkMethod
+    from .methods import FROM_NOTHING, KERNEL_ALONE, Boosting, MeanOfExamples, NetworkMethod
 
     chosen = Chosen(**{"settings": Settings(rate=FROM_NOTHING)} | options)
     given = chosen.examples(table, targets, descriptor)
     plan = _plan("train", None, None, given, chosen, property, unit)
-    methods: list[Any] = [Boosting(), KERNEL_ALONE]
+    methods: list[Any] = [MeanOfExamples(), Boosting(), KERNEL_ALONE]
     if chosen.networks:
         methods.append(NetworkMethod(None, "dense", chosen.settings, "network from scratch", True, False))
     return plan.finish(methods)
@@ -220,11 +240,19 @@ class Plan:
             BoostedCorrection,
             Boosting,
             KernelMethod,
+            MeanOfExamples,
             NetworkMethod,
             OffsetSlope,
         )
 
-        found: list[Any] = [OffsetSlope(), Boosting(), KERNEL_ALONE, KernelMethod(), BoostedCorrection()]
+        found: list[Any] = [
+            MeanOfExamples(),
+            OffsetSlope(),
+            Boosting(),
+            KERNEL_ALONE,
+            KernelMethod(),
+            BoostedCorrection(),
+        ]
         if self.chosen.networks:
             how = settings or self.chosen.settings
             found.append(NetworkMethod(self.base, start, how, title))
@@ -239,7 +267,7 @@ class Plan:
             self.verb, self.model, self.base, self.given, self.train, self.held, self.contest,
             self.contest.run(methods), self.chosen.level, extra.pop("settings", self.chosen.settings), extra,
         )  # fmt: skip
-        ending = self.property.replace(" ", "-") if self.property else "adjusted"
+        ending = re.sub(r"[^A-Za-z0-9.]+", "-", self.property).strip("-.") or "adjusted"
         name = f"{self.model.card.name}-{ending}" if self.model is not None else ending
         return finish.tuned(self.chosen.name or name, self.property, self.unit, tuple(self.chosen.references))
 
@@ -271,6 +299,22 @@ def model_plan(
     return _plan(verb, found, base, given, chosen, property, unit)
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def _check_integer(name: str, value: object, least: int) -> None:
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+        raise OptionError(f"{name}={value!r}: give a whole number, at least {least}")
+
+
+def check_said(**texts: str) -> None:
+    """Refuse to make a model of nobody knows what."""
+    for name, text in texts.items():
+        if not isinstance(text, str) or not text.strip():
+            raise OptionError(f"{name}={text!r}: say what the targets are, and in which unit ('1' for none)")
+
+
 def check(**options: Unpack[Options]) -> None:
     """Refuse options that make no sense or that this machine has not what it needs for, before any other work."""
     _check_machine(Chosen(**options))
@@ -290,20 +334,19 @@ def _plan(
     from .engine import Contest
     from .networks import plain_views
 
-    targets = column(given.targets)
+    column(given.targets)  # one value per row, before the work
     n_folds = chosen.n_folds or (5 if len(given) <= _ROWS_OF_FEW_FOLDS else 3)
     if isinstance(chosen.test, Examples):
-        _check_test(given, chosen.test)
-        train, held = given, chosen.test
-        folds = folds_of(given.groups, n_folds, chosen.random_state)
+        train, held, given = given, chosen.test, with_test(given, chosen.test)
+        folds = folds_of(train.groups, n_folds, chosen.random_state)
     else:
         parts = split(given.groups, test=chosen.test, n_folds=n_folds, random_state=chosen.random_state)
         train, held = given.rows(parts.train), given.rows(parts.test)
-        targets = column(train.targets)
         folds = tuple(np.searchsorted(parts.train, fold) for fold in parts.folds)
-    folder = None if chosen.work is None else Path(chosen.work)
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+    check_folds(train.groups, folds)
+    targets = column(train.targets)
+    check_spread(targets)
+    folder = None if chosen.work is None else _made(Path(chosen.work))
     views = plain_views(train.features) if base is None else base.views(train.features)
     contest = Contest(
         views, targets, train.groups, folds, chosen.random_state, chosen.device, folder, chosen.progress
@@ -311,12 +354,11 @@ def _plan(
     return Plan(verb, model, base, given, train, held, contest, chosen, property, unit)
 
 
-def _check_test(train: Examples, test: Examples) -> None:
-    if test.descriptor.digest != train.descriptor.digest:
-        raise TuneError(f"the test part holds {test.descriptor.name} of another schema than the examples")
-    shared = set(train.groups) & set(test.groups)
-    if shared:
-        raise TuneError(
-            f"{len(shared)} groups are in the test part and in the training part, such as {min(shared)!r}: "
-            "the test would say nothing"
-        )
+def _made(folder: Path) -> Path:
+    """The folder for checkpoints."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "it is no folder" if isinstance(error, FileExistsError) else error.strerror or str(error)
+        raise WriteError(f"{folder}: checkpoints cannot be kept there: {reason}") from None
+    return folder

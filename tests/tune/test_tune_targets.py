@@ -1,0 +1,341 @@
+"""Targets, options and test parts that cannot be: each is refused or set aside with what is wrong, never guessed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from numpy.testing import assert_array_equal
+from tune_samples import crystals, network, target
+
+import seitz
+from seitz import tune
+from seitz.errors import ModelError, OptionError, ReadError, SeitzError, TuneError, WriteError
+from seitz.tune.reading import targets_from
+
+QUICK = {"networks": False, "n_folds": 2}
+
+
+def table(n: int = 12) -> seitz.FeatureTable:
+    return crystals()[:n]
+
+
+def reasons(given) -> dict[int, str]:
+    return {entry.index: entry.reason for entry in tune.examples(table(), given).excluded}
+
+
+# --- what is no target -------------------------------------------------------------------------------------------
+
+
+def test_text_dates_and_underscores_are_no_numbers():
+    y = [str(v) for v in target(table())]
+    y[:7] = ["abc", "1_000", "1,5", "", " ", "nan", "-inf"]
+    said = reasons(y)
+    assert said == {
+        0: "the target is no number: 'abc'", 1: "the target is no number: '1_000'",
+        2: "the target is no number: '1,5'", 3: "no target", 4: "no target",
+        5: "the target is no finite number: nan", 6: "the target is no finite number: -inf",
+    }  # fmt: skip
+
+
+def test_masked_and_missing_values_are_not_learned_whatever_is_below_the_mask():
+    y = np.ma.masked_array(target(table()), mask=np.arange(12) < 2)
+    y.data[:2] = 1e5
+    assert reasons(y) == {0: "no target", 1: "no target"}
+    assert reasons([None, *target(table())[1:]]) == {0: "no target"}
+    assert reasons(dict(zip(table().ids[1:], target(table())[1:], strict=True))) == {0: "no target"}
+
+
+def test_exact_numbers_are_numbers():
+    y = target(table())
+    for given in ([Decimal(str(v)) for v in y], y.astype(np.longdouble), iter(y.tolist()), y.astype(object)):
+        assert_array_equal(tune.examples(table(), given).targets, y)
+    whole = np.arange(12)
+    assert_array_equal(tune.examples(table(), whole).targets, whole)
+    assert_array_equal(
+        tune.examples(table(), {name: [v] for name, v in zip(table().ids, y, strict=True)}).targets, y
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        (np.ones(12) + 1j, "complex128 are no real numbers"),
+        (np.array(["2026-01-01"] * 12, dtype="datetime64[D]"), "datetime64.* are no real numbers"),
+        (np.arange(12) > 3, "bool are no real numbers"),
+        ({1.0, 2.0}, "a set has no order"),
+        ([[1.0, 2.0]] * 11 + [[1.0]], "unlike numbers of values"),
+        (1.0, "1.0 are no numbers"),
+        (b"abc", "are no numbers"),
+    ],
+)
+def test_what_cannot_be_targets_is_refused(given, what):
+    with pytest.raises(TuneError, match=what):
+        tune.examples(table(), given)
+
+
+def test_several_values_of_one_id_are_told_from_missing_ones():
+    with pytest.raises(TuneError, match=r"2 targets of .*: a model is tuned for one value"):
+        tune.examples(table(), {name: [1.0, 2.0] for name in table().ids})
+
+
+def test_a_target_that_would_make_all_others_equal_is_set_aside():
+    y = target(table())
+    y[3] = 1e30
+    assert list(reasons(y)) == [3] and "1e+30 is not of the size of the others" in reasons(y)[3]
+    y[3] = 50 * np.abs(y[np.arange(12) != 3]).max()  # far, and maybe meant
+    assert reasons(y) == {}
+    y[:] = 0.0
+    y[5] = 1.0
+    assert reasons(y) == {}
+
+
+def test_features_beyond_single_precision_are_set_aside():
+    values = table().values.copy()
+    values[2, 10], values[4, 11] = 1e30, -1e300
+    broken = seitz.FeatureTable(values, table().descriptor, table().ids)
+    said = tune.examples(broken, target(table())).excluded
+    assert [row.index for row in said] == [2, 4]
+    assert said[0].reason == f"the feature {table().names[10]} is too large for single precision: 1e+30"
+
+
+# --- files of targets --------------------------------------------------------------------------------------------
+
+
+def test_a_poisoned_file_of_targets_costs_its_own_rows_alone(tmp_path):
+    ids, y = table().ids, target(table())
+    lines = [f"{name},{value}" for name, value in zip(ids, y, strict=True)]
+    lines[0], lines[1], lines[2] = f"{ids[0]},", f"{ids[1]},nan", f"{ids[2]},n/a"
+    lines += [f"{ids[3]},9.5", f"{ids[4]},{y[4]}", "elsewhere,1.0", f"{ids[5]},"]
+    (tmp_path / "y.csv").write_text("\n".join(["id,energy", *lines]))
+    found = tune.examples(table(), targets_from(str(tmp_path / "y.csv"), "energy"))
+    said = {row.index: row.reason for row in found.excluded}
+    assert said[0] == "no target" and said[1] == "the target is no finite number: nan"
+    assert said[2] == "the target is no number: 'n/a'"
+    assert said[3].startswith("the same id, with another target: ") and "9.5" in said[3]
+    assert said[5].startswith("the same id, with another target") and list(said) == [0, 1, 2, 3, 5]
+    assert found.unmatched == ("elsewhere",) and len(found) == 7
+    assert_array_equal(found.targets, y[[4, 6, 7, 8, 9, 10, 11]])
+
+
+def test_a_file_of_values_is_read_line_by_line(tmp_path):
+    y = target(table())
+    text = [str(v) for v in y]
+    text[3] = "n/a"
+    path = tmp_path / "y.txt"
+    path.write_text("# energies\n" + "\n".join(text) + "\n\n")
+    found = tune.examples(table(), path)
+    assert [row.reason for row in found.excluded] == ["the target is no number: 'n/a'"] and len(found) == 11
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "npz"])
+def test_columns_of_one_name_are_refused(tmp_path, suffix):
+    path, y = tmp_path / f"two.{suffix}", target(table())
+    arrow = table().to_arrow().append_column("energy", [y])
+    if suffix == "npz":
+        twice = np.append(table().names, table().names[:1])
+        np.savez(path, values=np.column_stack([table().values, y]), names=twice)
+    elif suffix == "parquet":
+        pq.write_table(arrow.append_column("energy", [2 * y]), path)
+    else:
+        frame = arrow.to_pandas()
+        frame.insert(len(frame.columns), "energy", 2 * y, allow_duplicates=True)
+        frame.to_csv(path, index=False)
+    with pytest.raises(ReadError, match="two columns are called"):
+        tune.examples(path, "energy", descriptor="seitz")
+
+
+def test_text_among_features_sets_its_row_aside(tmp_path):
+    frame = table().to_pandas().assign(energy=target(table())).astype(object)
+    frame.iloc[1, 3], frame.iloc[2, -1] = "n/a", "?"
+    frame.to_csv(tmp_path / "t.csv")
+    found = tune.examples(tmp_path / "t.csv", "energy", descriptor="seitz")
+    assert [row.index for row in found.excluded] == [1, 2]
+    assert "no finite number" in found.excluded[0].reason and found.excluded[1].reason.endswith("'?'")
+
+
+def test_a_file_that_does_not_say_its_schema_is_remarked(tmp_path):
+    arrow = table().to_arrow().append_column("energy", [target(table())])
+    pq.write_table(arrow, tmp_path / "said.parquet")
+    pq.write_table(arrow.replace_schema_metadata(None), tmp_path / "silent.parquet")
+    assert tune.examples(tmp_path / "said.parquet", "energy").remarks == ()
+    [remark] = tune.examples(tmp_path / "silent.parquet", "energy", descriptor="seitz").remarks
+    assert "silent.parquet does not say its schema" in remark
+    frame = pa.Table.from_pandas(crystals().to_pandas().assign(energy=target(crystals())))
+    pq.write_table(frame.replace_schema_metadata(None), tmp_path / "all.parquet")
+    done = tune.adjust(network(), tmp_path / "all.parquet", "energy", **QUICK)
+    assert "does not say its schema" in done.report.warnings[0]
+
+
+def test_ids_that_are_no_text_are_written_as_such():
+    names = [f"file\udce4{k}" for k in range(len(crystals()))]
+    done = tune.adjust(network(), crystals(), target(crystals()), ids=names, group_by="row", **QUICK)
+    assert "file\\udce40" in done.report.ids and "\\udce4" in done.report.to_json()
+
+
+# --- what cannot be learned from ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda y: 0.0 * y + 0.3, r"all \d+ targets are 0.3: there is nothing to learn"),
+        (lambda y: y * 1e40, "give them in a unit in which they are of ordinary size"),
+        (lambda y: y * 1e-40, "give them in a unit in which they are of ordinary size"),
+        (lambda y: y + 1e6, "around 1e\\+06: single precision blurs that; subtract a reference"),
+        (lambda y: 0.1 * y - 5e4, "around -50000: single precision blurs that"),
+    ],
+)
+def test_targets_that_single_precision_cannot_tell_apart_are_refused_at_once(change, what):
+    with pytest.raises(TuneError, match=what):
+        tune.adjust(network(), crystals(), change(target(crystals())), networks=True)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_any_usual_unit_does(scale):
+    y = target(crystals()) * scale
+    done = tune.adjust(network(), crystals(), y + 100 * scale, **QUICK)
+    assert done.report.after.mae.value < 2 * y.std() and done.report.drift < 1e-3 * y.std()
+
+
+def test_one_value_that_differs_is_no_error():
+    y = np.zeros(48)
+    y[5] = 1.0
+    report = tune.adjust(network(), crystals(), y, test=0.0, **QUICK).report
+    assert report.pays is not True and np.isfinite(report.after.mae.value)
+
+
+def test_too_few_rows_and_too_large_groups_are_named():
+    y = target(crystals())
+    with pytest.raises(TuneError, match=r"rows to learn from are too few: at least 6"):
+        tune.adjust(network(), crystals()[:5], y[:5], group_by="row", **QUICK)
+    groups = ["a"] * 45 + ["b", "c", "d"]
+    with pytest.raises(
+        TuneError, match=r"the group 'a' holds 45 of 4\d rows: what is left cannot be learned from"
+    ):
+        tune.adjust(network(), crystals(), y, groups=groups, **QUICK)
+
+
+@pytest.mark.parametrize("n", [8, 10, 14])
+def test_a_handful_of_rows_gives_a_model_or_a_named_error(n):
+    try:
+        done = tune.adjust(network(), crystals()[:n], target(crystals())[:n], group_by="row", **QUICK)
+    except TuneError as error:
+        assert "too few" in str(error)
+    else:
+        assert "examples to learn from: what was chosen may owe to chance" in "".join(done.report.warnings)
+        assert np.isfinite(done.model.predict(crystals().values)).all()
+
+
+# --- options -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "what"),
+    [
+        ({"random_state": -1}, OptionError, "random_state=-1: give a whole number, at least 0"),
+        ({"random_state": None}, OptionError, "random_state=None"),
+        ({"n_folds": 2.5}, OptionError, "n_folds=2.5: give a whole number, at least 2"),
+        ({"n_folds": 0}, OptionError, "n_folds=0"),
+        ({"test": float("nan")}, OptionError, "test=nan: give a share"),
+        ({"test": "some"}, OptionError, "test='some'"),
+        ({"references": "10.1000/xyz"}, OptionError, r"give a list of texts, such as \['10.1000/xyz'\]"),
+        ({"references": [1]}, OptionError, "give texts"),
+        ({"name": "../elsewhere"}, ModelError, "no name for a model"),
+        ({"name": "default"}, ModelError, "a name of seitz itself"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options, kind, what):
+    with pytest.raises(kind, match=what):
+        tune.adjust(network(), crystals(), target(crystals()), **({"networks": False} | options))
+
+
+def test_a_property_has_a_name_and_a_unit():
+    y = target(crystals())
+    for said in ({"new_property": "", "unit": "eV"}, {"new_property": "gap", "unit": " "}):
+        with pytest.raises(OptionError, match="say what the targets are, and in which unit"):
+            tune.transfer(network(), crystals(), y, **said, **QUICK)
+    with pytest.raises(OptionError, match="property=''"):
+        tune.train(crystals(), y, property="", unit="eV", **QUICK)
+    done = tune.transfer(network(), crystals(), y, new_property="bulk/modulus (VRH)", unit="GPa", **QUICK)
+    assert done.model.card.name == "small-bulk-modulus-VRH"
+
+
+def test_a_folder_for_checkpoints_that_cannot_be_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(WriteError, match="checkpoints cannot be kept there"):
+            tune.adjust(network(), crystals(), target(crystals()), work=place, **QUICK)
+
+
+def test_broken_checkpoints_and_trials_are_replaced(tmp_path):
+    settings = tune.Settings(epochs=2)
+    y = target(crystals())
+    options = {"n_folds": 2, "settings": settings, "work": tmp_path}
+    space = {"rates": [1e-3], "optimisers": ["adam"], "decays": [1e-4, 1e-3]}
+    whole = tune.search(network(), crystals(), y, **space, **options)
+    kept = sorted(tmp_path.glob("*.checkpoint"))
+    assert kept
+    for k, path in enumerate(kept):
+        path.write_bytes([b"junk" * 50, b"", path.read_bytes()[:-40], b"PK\x03\x04"][k % 4])
+    first, *_ = (tmp_path / "trials.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "trials.jsonl").write_bytes(b'null\n[1]\n{"a": 1}\n\xff\n' + first.encode() + b'{"ke')
+    again = tune.search(network(), crystals(), y, **space, **options)
+    assert again.model.content == whole.model.content
+    assert (tmp_path / "trials.jsonl").read_text(errors="replace").count('"mae"') == 2
+
+
+# --- a test part of one's own ------------------------------------------------------------------------------------
+
+
+def test_a_given_test_part_is_checked_and_counted():
+    y = target(crystals())
+    table_, rest = crystals()[:36], crystals()[36:]
+    whole = tune.examples(crystals(), y, group_by="row").rows(range(36))
+    y[40] = np.nan
+    held = tune.examples(rest, y[36:], group_by="row")
+    report = tune.adjust(network(), whole, test=held, **QUICK).report
+    assert (report.n_given, report.n_train, report.n_test) == (48, 36, 11)
+    assert report.excluded[0].reason == "test part: the target is no finite number: nan"
+    other = tune.adjust(network(), whole, test=held.rows(range(10)), **QUICK).report
+    assert other.digest != report.digest and other.candidates[0].validation == report.candidates[0].validation
+    with pytest.raises(TuneError, match=r"grouped by composition, the examples by row"):
+        tune.adjust(network(), whole, test=tune.examples(rest, y[36:], group_by="composition"), **QUICK)
+    seen = tune.examples(crystals()[30:], np.nan_to_num(y[30:]), group_by="row")
+    with pytest.raises(TuneError, match=f"{table_.ids[30]} of the test part has been learned from"):
+        tune.adjust(network(), whole, test=seen, **QUICK)
+    two = tune.examples(rest, np.nan_to_num(np.column_stack([y, y]))[36:], group_by="row")
+    with pytest.raises(TuneError, match="a model is tuned for one value"):
+        tune.adjust(network(), whole, test=two, **QUICK)
+
+
+def test_arrays_whose_rows_have_only_numbers_are_not_the_same_rows():
+    y = target(crystals())
+    parts = [
+        tune.examples(crystals().values[k], y[k], descriptor="seitz", group_by="row")
+        for k in (slice(0, 36), slice(36, 48))
+    ]
+    assert parts[0].ids[0] == parts[1].ids[0] == "0"
+    assert tune.adjust(network(), parts[0], test=parts[1], **QUICK).report.n_test == 12
+
+
+def test_examples_are_not_given_targets_twice():
+    y = target(crystals())
+    whole = tune.examples(crystals(), y)
+    for more in ({"targets": y}, {"ids": crystals().ids}, {"groups": ["a"] * 48}, {"group_by": "row"}):
+        with pytest.raises(OptionError, match=r"give those to tune\.examples"):
+            tune.adjust(network(), whole, **more, **QUICK)
+
+
+def test_the_card_names_elements_that_were_learned_from():
+    found = tune.adjust(network(), crystals(), target(crystals()), **QUICK)
+    learned = {part for row in found.report.rows if row.part == "train" for part in row.group.split("-")}
+    every = {part for row in found.report.rows for part in row.group.split("-")}
+    assert set(found.model.card.elements) == learned <= every
+
+
+def test_every_refusal_is_an_error_of_seitz():
+    assert all(issubclass(kind, SeitzError) for kind in (TuneError, OptionError, ReadError, WriteError))
