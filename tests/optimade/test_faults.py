@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from random import Random
 from urllib.parse import urlencode
 
 import pytest
-from optimade_samples import N_FEW, N_PAGES, NESTED
+from optimade_samples import FEW, N_FEW, N_PAGES, NESTED
 
 from seitz._web import LONGEST_WAIT
 from seitz.errors import OptimadeError
@@ -27,6 +29,10 @@ def same(one, other):
 def expected(clean, server):
     """The table without any fault."""
     return clean
+
+
+def _sodium(amount):
+    return {"name": "Na", "chemical_symbols": ["Na"], "concentration": [amount]}
 
 
 # --- faults that pass ------------------------------------------------------------------------------------------
@@ -197,7 +203,122 @@ def test_links_for_ever_to_empty_pages_end_the_list(fetched, server, expected):
     server.reset(always=endless)
     table = fetched()
     assert table.ids == expected.ids and table.skipped == expected.skipped
-    assert len(server.seen) <= N_PAGES + 1
+    assert len(server.seen) <= N_PAGES + 3
+
+
+def test_an_empty_page_between_others_is_passed(fetched, server, expected):
+    """Its records come on the next one, or are missed in a warning."""
+
+    def empty(document):
+        document["data"] = []
+
+    server.reset({2: empty})
+    table = fetched()
+    assert len(server.seen) == N_PAGES and len(table) + len(table.skipped) == N_FEW - 8
+    assert any("announced 48 records and sent 40" in warning for warning in table.warnings)
+
+
+@pytest.mark.parametrize("announced", [None, 48])
+def test_an_error_in_a_page_that_is_said_to_be_well_is_no_end(fetched, server, expected, waits, announced):
+    """Status 200 with errors and without data: asked for again, never kept, and an error in the end."""
+
+    def failing(document):
+        document["data"], document["links"]["next"] = [], None
+        document["errors"] = [{"title": "Timeout", "detail": "query took too long", "status": "504"}]
+        document["meta"] = {"data_returned": announced} if announced else {}
+
+    server.reset({2: failing})
+    assert same(fetched(), expected) and len(server.seen) == N_PAGES + 1 and len(waits) == 1
+    server.reset(always=failing)
+    with pytest.raises(
+        OptimadeError, match=r"page 1: gave up after 3 .*an error: Timeout: query took too long"
+    ):
+        fetched(refresh=True, retries=2)
+    server.reset(dict.fromkeys(range(3, 9), failing))
+    with pytest.raises(OptimadeError, match="page 4: gave up"):
+        fetched(retries=2)
+    server.reset()
+    assert same(fetched(), expected) and len(server.seen) == N_PAGES - 3
+
+
+def test_a_kept_page_that_tells_of_an_error_is_asked_for_again(fetched, server, expected, tmp_path):
+    """Caches of before this was known."""
+    fetched()
+    (page,) = tmp_path.rglob("page-000003.json.gz")
+    page.write_bytes(gzip.compress(b'{"data": [], "errors": [{"detail": "busy"}], "links": {"next": null}}'))
+    server.reset()
+    assert same(fetched(), expected) and len(server.seen) == N_PAGES - 3
+
+
+def test_known_records_in_any_order_without_end_are_an_error(fetched, server):
+    first = []
+
+    def shuffled(document):
+        first[:] = first or document["data"]
+        document["data"] = Random(len(server.seen)).sample(first, len(first))
+        document["links"]["next"] = f"{server.url}/v1/structures?page_offset={len(server.seen)}"
+
+    server.reset(always=shuffled)
+    with pytest.raises(OptimadeError, match="page 1 links to 3 pages on which all records are known already"):
+        fetched()
+    assert len(server.seen) == 4
+
+
+def test_far_more_than_was_announced_is_an_error(fetched, server):
+    first = []
+
+    def invented(document):
+        first[:] = first or document["data"]
+        document["data"] = [entry | {"id": f"{len(server.seen)}-{k}"} for k, entry in enumerate(first)]
+        document["links"]["next"] = f"{server.url}/v1/structures?page_offset={len(server.seen)}"
+        document["meta"] |= {"data_returned": 9, "more_data_available": True}
+
+    server.reset(always=invented)
+    with pytest.raises(
+        OptimadeError, match=r"is still not the last, with 1,024 records of 9, so the list has no end"
+    ):
+        fetched()
+    server.reset(always=invented)
+    table = fetched(limit=20, refresh=True)
+    assert len(table) + len(table.skipped) == 20
+
+
+def test_a_count_of_each_page_is_not_taken_for_one_of_all(fetched, server, expected):
+    def misunderstood(document):
+        document["meta"]["data_returned"] = len(document["data"])
+
+    server.reset(always=misunderstood)
+    assert fetched().ids == expected.ids
+
+
+def test_a_record_twice_alone_on_its_page_is_a_duplicate(server, expected, tmp_path):
+    """Two pages of one record each, which is the same: the list goes on behind them."""
+    held = []
+
+    def twice(document):
+        held.append(document["data"][0])
+        document["data"] = [held[0]] if len(held) == 2 else document["data"]
+
+    server.reset(always=twice)
+    table = fetch(server.url, FEW, NESTED, page_limit=1, limit=5, cache=tmp_path)
+    assert len(table) + len(table.skipped) == 5 and table.reasons["duplicate"] == 1
+
+
+def test_a_list_that_ended_short_is_asked_for_again_from_its_end(fetched, server, expected):
+    server.reset({3: linked(None)})
+    assert len(fetched()) < len(expected)
+    server.reset()
+    assert same(fetched(), expected) and len(server.seen) == N_PAGES - 3
+
+
+def test_pages_of_an_earlier_run_are_not_blamed_on_the_provider_alone(fetched, server, tmp_path):
+    fetched()
+    first, *_, last = sorted(tmp_path.rglob("page-*.json.gz"))
+    last.write_bytes(first.read_bytes())
+    with pytest.raises(
+        OptimadeError, match="pages are from an earlier run, and refresh=True asks for all again"
+    ):
+        fetched()
 
 
 # --- links of every kind -------------------------------------------------------------------------------------------
@@ -369,7 +490,13 @@ def test_records_that_are_none_are_counted(server, record):
     [
         ("lattice_vectors", None, "has no lattice_vectors"),
         ("lattice_vectors", [[1, 0, 0], [0, 1, 0], [None, None, None]], "vector.* 2 are not finite"),
-        ("cartesian_site_positions", [[0, 0, 0]], "positions but"),
+        ("cartesian_site_positions", [[0, 0, 0]], "nsites is 2, and there are 1 positions"),
+        ("nsites", 99, "nsites is 99, and there are 2 positions"),
+        (
+            "species",
+            [_sodium(1.0), _sodium(1.0) | {"mass": [22.0]}],
+            "species Na is defined twice, and not alike",
+        ),
         ("cartesian_site_positions", "spam", "cart_coords"),
         ("species_at_sites", ["Zz"] * 2, "'Zz' is neither one of the structure's species nor"),
         ("species", [{"name": "Na"}, 7], "holds no OPTIMADE"),
@@ -384,6 +511,35 @@ def test_structures_that_are_none_are_skipped_with_the_reason(server, field, val
     table = fetch(server.url, 'id="null-1"', ())
     (entry,) = table.skipped
     assert len(table) == 0 and entry.reason == "bad structure" and re.search(words, entry.message)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"attached": ["H"], "nattached": [1]}, "atoms attached"),
+        ({"concentration": []}, "not one number for each element: \\[\\]"),
+        ({"concentration": [None]}, "not one number for each element: \\[null\\]"),
+    ],
+)
+def test_species_that_hide_something_are_skipped(server, change, words):
+    def hide(document):
+        for entry in document["data"]:
+            entry["attributes"]["species"][0] |= change
+
+    server.reset({0: hide})
+    (entry,) = fetch(server.url, 'id="null-1"', ()).skipped
+    assert entry.reason == "disordered" and re.search(words, entry.message)
+
+
+def test_slabs_and_molecules_are_kept_with_a_remark(server):
+    def flat(document):
+        for entry in document["data"]:
+            entry["attributes"]["dimension_types"] = [1, 1, 0]
+
+    server.reset({0: flat})
+    table = fetch(server.url, "nsites<3", ())
+    (warning,) = [w for w in table.warnings if "are not periodic in all directions" in w]
+    assert len(table) > 1 and warning.startswith(f"{len(table)} structures")
 
 
 def test_a_number_that_stands_for_none_is_no_target(server):

@@ -84,7 +84,7 @@ def test_only_what_is_needed_is_asked_for(server):
     (query,) = server.seen
     assert query["response_fields"].split(",") == [
         "lattice_vectors", "cartesian_site_positions", "species_at_sites", "species", "structure_features",
-        "_seitz_stability",
+        "nsites", "dimension_types", "_seitz_stability",
     ]  # fmt: skip
     assert query["filter"] == "nsites<3" and query["page_limit"] == "100" and query["sort"] == "id"
     assert server.headers["user-agent"] == f"seitz/{seitz.__version__}"
@@ -108,7 +108,7 @@ def test_a_field_that_every_provider_has_can_be_the_target(server, offered):
 def test_structures_come_without_a_target_too(server):
     table = fetch(server.url, "nsites<3", ())
     assert len(table) > 1 and np.isnan(table.targets).all()
-    assert server.seen[0]["response_fields"].endswith("structure_features")
+    assert server.seen[0]["response_fields"].endswith("dimension_types")
     assert {entry.reason for entry in table.skipped} <= {"disordered", "bad structure"}
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import errno
 import gzip
+import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from optimade_samples import FEW, N_PAGES, NESTED, PAGE
@@ -256,3 +258,26 @@ def test_files_that_cannot_be_locked_are_told_of_and_used(fetched, expected, tmp
     monkeypatch.setattr(lock, "_lock", no_locks)
     assert file_bytes(fetched(), tmp_path / "unlocked.parquet") == expected
     assert "cannot be locked" in caplog.text
+
+
+def test_where_files_are_locked_by_bytes_one_process_changes_them_too(tmp_path, monkeypatch):
+    """The branch of Windows, against a stand-in for its module: no shared locks, and EACCES from a busy one."""
+    held: set[int] = set()
+
+    def locking(file, mode, n):
+        name = os.fstat(file).st_ino
+        if mode == "try" and n == 1 and name in held:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        held.add(name)
+
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK="try"))
+    monkeypatch.setattr(sys, "platform", "win32")
+    spec = importlib.util.spec_from_file_location("seitz.optimade.lock", lock.__file__)
+    there = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(there)
+    one, other = (there.PageLock(tmp_path / "pages") for _ in range(2))
+    one.own()
+    one.own()
+    with pytest.raises(OptimadeError, match="another process is fetching the same"):
+        other.own()
+    assert one.is_owned and not other.is_owned

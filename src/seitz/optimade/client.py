@@ -13,7 +13,7 @@ from seitz._optional import load_optional
 from seitz._web import ASK_AGAIN, LONGEST_WAIT, asked_wait
 from seitz.errors import OptimadeError
 
-from .pages import CutShortError, Page, error_words, parse_page
+from .pages import Page, UnsoundError, error_words, parse_page
 from .query import same_place
 
 _log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class Client:
                 return body, parse_page(body)
             except _PassingError as error:
                 trouble = error
-            except CutShortError as error:
+            except UnsoundError as error:
                 trouble = _PassingError(str(error))
             if attempt < self._retries:
                 wait = min(LONGEST_WAIT, max(trouble.wait, _FIRST_WAIT * 2**attempt))

@@ -173,6 +173,9 @@ def _harvest(
         if limited:
             break
     sorter.finish()
+    short = not complete or (bool(announced) and announced[-1] > sorter.n_distinct)
+    if short and not limited:
+        store.forget_last()
     warnings |= dict.fromkeys(_differences(sorter, announced, complete=complete, limited=limited))
     source = Source(
         database.name, store.query.base_url, target.functional, store.date, api_version, sorter.n_received,
@@ -191,6 +194,11 @@ def _differences(sorter: Sorter, announced: Sequence[int], *, complete: bool, li
     """Where what came is not what the provider announced."""
     again = "refresh=True asks again"
     found = []
+    if sorter.n_open:
+        found.append(
+            f"{sorter.n_open:,} structures are not periodic in all directions (dimension_types): they are taken as "
+            "cells with vacuum"
+        )
     if not (complete or limited):
         found.append(f"there is more, says the provider, but it gives no way to it; {again}")
     if len(announced) > 1:

@@ -47,6 +47,11 @@ class PageLock:
             return  # pages that nobody here can change are read without a lock
         self._take(self._file, shared=True)
 
+    @property
+    def is_owned(self) -> bool:
+        """Whether others are kept out."""
+        return self._owned
+
     def own(self) -> None:
         """Keep others out, before anything is changed.
 

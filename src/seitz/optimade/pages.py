@@ -13,8 +13,8 @@ from seitz.io.records import printable
 _SHOWN = 500  # letters of a provider's own words
 
 
-class CutShortError(Exception):
-    """A page that is no whole JSON text: asked for again, it may be."""
+class UnsoundError(Exception):
+    """A page that is no whole JSON text, or tells of an error: asked for again, it may be sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +51,16 @@ def parse_page(body: bytes) -> Page:
 
     Raises
     ------
-    CutShortError
-        It is no whole JSON text.
+    UnsoundError
+        It is no whole JSON text, or tells of an error, whatever its status was: its records may not be all.
     OptimadeError
         It is another thing than a page of OPTIMADE; the message says what.
     """
     document = _document(body)
+    if _mapping(document).get("errors"):
+        raise UnsoundError(f"the provider tells of an error: {error_words(body) or 'without a word'}")
     if not isinstance(document, dict) or not isinstance(document.get("data"), list):
-        words = error_words(body)
-        raise OptimadeError(
-            words or "the answer is JSON, but no list of OPTIMADE structures: check the base URL"
-        )
+        raise OptimadeError("the answer is JSON, but no list of OPTIMADE structures: check the base URL")
     meta = _mapping(document.get("meta"))
     more, announced = meta.get("more_data_available"), meta.get("data_returned")
     return Page(
@@ -79,7 +78,7 @@ def error_words(body: bytes) -> str:
     """What an answer says went wrong, in its own words; empty if it does not say."""
     try:
         document = _document(body)
-    except (CutShortError, OptimadeError):
+    except (UnsoundError, OptimadeError):
         return ""
     errors = _list(_mapping(document).get("errors"))
     return "; ".join(dict.fromkeys(filter(None, map(_words, errors))))[:_SHOWN]
@@ -91,7 +90,7 @@ def _document(body: bytes) -> Any:
     except (ValueError, RecursionError):
         if body.lstrip()[:1] == b"<":
             raise OptimadeError("the answer is a web page, not OPTIMADE: check the base URL") from None
-        raise CutShortError(f"the answer of {len(body):,} bytes is no whole JSON text") from None
+        raise UnsoundError(f"the answer of {len(body):,} bytes is no whole JSON text") from None
 
 
 def _next_link(link: Any) -> str | None:

@@ -11,7 +11,8 @@ from seitz.errors import OptimadeError
 
 #: What a cell is made of.
 _STRUCTURE_FIELDS = (
-    "lattice_vectors", "cartesian_site_positions", "species_at_sites", "species", "structure_features",
+    "lattice_vectors", "cartesian_site_positions", "species_at_sites", "species", "structure_features", "nsites",
+    "dimension_types",
 )  # fmt: skip
 
 

@@ -67,6 +67,8 @@ class Sorter:
     _digests: dict[str, str] = field(default_factory=dict)
     _first: dict[str, int] = field(default_factory=dict)
     _contradictory: set[str] = field(default_factory=set)
+    n_open: int = 0
+    """Kept structures that are not periodic in all directions."""
     _content: Any = field(default_factory=hashlib.sha256)
     _n: int = 0
 
@@ -142,15 +144,19 @@ class Sorter:
                 self._skip(index, identifier, "target is no number", f"{self.target} is {shown}")
                 return
         attributes = _attributes(entry)
-        disorder = _disorder(attributes)
-        if disorder:
+        if disorder := _disorder(attributes):
             self._skip(index, identifier, "disordered", disorder)
+            return
+        if contradiction := _contradiction(attributes):
+            self._skip(index, identifier, "bad structure", contradiction)
             return
         record = built_record(identifier, identifier, partial(as_cell, {"attributes": attributes}))
         if record.cell is None:
             message = str(record.error).removeprefix(f"{identifier}: ")
             self._skip(index, identifier, "bad structure", message)
             return
+        types = attributes.get("dimension_types")
+        self.n_open += isinstance(types, list) and 0 in types
         cited = tuple(dict.fromkeys(_cited(entry, references)))
         self.kept[index] = Kept(identifier, self.database, record.cell, number, cited)
 
@@ -201,9 +207,13 @@ def _value_at(entry: Any, path: tuple[str, ...]) -> tuple[bool, Any]:
     return True, entry
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _number(value: Any) -> float:
     """A number of JSON; NaN for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not _is_number(value):
         return math.nan
     try:
         return float(value)
@@ -229,12 +239,33 @@ def _disorder(attributes: Mapping[str, Any]) -> str:
     return ""
 
 
+def _contradiction(attributes: Mapping[str, Any]) -> str:
+    """Where a structure contradicts itself; empty if it does not."""
+    positions, n_sites = attributes.get("cartesian_site_positions"), attributes.get("nsites")
+    if isinstance(positions, list) and isinstance(n_sites, int) and n_sites != len(positions):
+        return f"nsites is {n_sites}, and there are {len(positions)} positions"
+    known: dict[str, str] = {}
+    for definition in _listed(attributes.get("species")):
+        name = printable(str(definition.get("name")))
+        if known.setdefault(name, _canonical(definition)) != _canonical(definition):
+            return f"species {name} is defined twice, and not alike"
+    return ""
+
+
+def _listed(value: Any) -> list[Mapping[str, Any]]:
+    return [entry for entry in value if isinstance(entry, Mapping)] if isinstance(value, list) else []
+
+
 def _mixture(species: Mapping[str, Any]) -> str:
     symbols, amounts = species.get("chemical_symbols"), species.get("concentration")
     if not isinstance(symbols, list) or not isinstance(amounts, list):
         return ""
     if "X" in symbols:
         return "is of an unknown element"
+    if species.get("attached"):
+        return "has atoms attached, which have no positions"
+    if len(amounts) != len(symbols) or not all(map(_is_number, amounts)):
+        return f"has concentrations that are not one number for each element: {printable(_canonical(amounts))[:60]}"
     numbers = [amount for amount in amounts if isinstance(amount, int | float)]
     if len(symbols) > 1 or "vacancy" in symbols or any(abs(number - 1) > _FULL for number in numbers):
         content = " ".join(f"{symbol}{number:g}" for symbol, number in zip(symbols, numbers, strict=False))

@@ -62,6 +62,11 @@ class PageStore:
         """The query as it was asked in the end."""
         return self._query
 
+    @property
+    def n_kept(self) -> int:
+        """Number of pages that are there."""
+        return len(list(self.folder.glob("page-*.json.gz"))) if self._state else 0
+
     def start(self, query: Query) -> None:
         """Note what is asked, and on which day."""
         self._query = query
@@ -99,6 +104,13 @@ class PageStore:
         for path in self.folder.glob("page-*.json.gz"):
             if path.name >= self._path(number).name:
                 path.unlink(missing_ok=True)
+
+    def forget_last(self) -> None:
+        """Forget the last page, if it came just now, since the list ended short of what it should have been."""
+        if self._lock.is_owned:
+            number = self.n_kept - 1
+            if number >= 0:
+                self.drop_from(number)
 
     def _path(self, number: int) -> Path:
         return self.folder / f"page-{number:06}.json.gz"
