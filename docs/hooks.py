@@ -194,7 +194,8 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
     """Put the tables of figures and the plot of large structures where the page wants them."""
     if page.file.src_uri == "models.md" and MODELS.exists():
         table = models_table(json.loads(MODELS.read_text(encoding="utf-8")))
-        return markdown.replace("<!-- models -->", table)
+        before, rest = markdown.split("<!-- models -->")
+        return before + table + rest.split("<!-- /models -->")[1]
     if page.file.src_uri != "benchmarks.md":
         return markdown
     tables = figures(json.loads(FIGURES.read_text(encoding="utf-8"))) if FIGURES.exists() else ""

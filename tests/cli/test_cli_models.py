@@ -151,6 +151,55 @@ def test_a_picture_needs_a_name_that_is_one(seitz, folder, tmp_path):
     assert seitz("predict", folder, "--plot", folder / "iron.POSCAR" / "p.svg").code == 2
 
 
+def test_a_picture_replaces_no_input_and_is_none_itself(seitz, folder):
+    """A structure may be called POSCAR.svg; a picture of an earlier run is no structure."""
+    crystal = folder / "POSCAR.svg"
+    crystal.write_bytes((folder / "iron.POSCAR").read_bytes())
+    for paths in ((crystal,), (folder,)):
+        done = seitz("predict", *paths, "--plot", crystal)
+        assert done.code == 2 and "choose another --plot" in done.err
+    assert crystal.read_bytes() == (folder / "iron.POSCAR").read_bytes()
+    for skipped in (0, 2, 2):
+        done = seitz("predict", folder, "-o", folder / "p.csv", "--plot", folder / "p.svg", "--json")
+        assert done.code == 0, done.err
+        told = json.loads(done.out)
+        assert (told["structures"], told["earlier_results_skipped"]) == (3, skipped)
+    assert "2 earlier results skipped" in seitz("predict", folder).out
+
+
+def test_tables_of_features_are_predicted_without_their_structures(seitz, folder, tmp_path):
+    whole = json.loads(seitz("predict", folder, "--json").out)["predictions"]
+    for suffix in ("parquet", "csv", "npz", "jsonl.gz"):
+        table = tmp_path / f"features.{suffix}"
+        assert seitz("featurize", folder, "--descriptor", "seitz", "-o", table).code == 0
+        told = json.loads(seitz("predict", table, "--json").out)["predictions"]
+        assert [row["value"] for row in told] == pytest.approx([row["value"] for row in whole], abs=1e-5)
+    assert "takes the 256 features of ks2022" in seitz("predict", table, "-m", "ks2022").err
+    alloys = tmp_path / "alloys.parquet"
+    assert seitz("random", "NiAl", "CoCrFeNi", "--lattice", "fcc", "--exact", "-o", alloys).code == 0
+    told = json.loads(seitz("predict", alloys, "-m", "ks2022", "--json").out)["predictions"]
+    exact = package.predict(package.featurize_random("fcc", "NiAl", mode="exact"), model="ks2022")
+    assert told[0]["value"] == pytest.approx(exact.value[0], abs=1e-6) and len(told) == 2
+
+
+def test_one_row_more_than_fit_is_shown(seitz, folder, tmp_path):
+    text = (folder / "iron.POSCAR").read_bytes()
+    for k in range(61):
+        (tmp_path / "many").mkdir(exist_ok=True)
+        (tmp_path / "many" / f"a{k}.POSCAR").write_bytes(text)
+    assert "a60" in seitz("predict", tmp_path / "many").out
+    (tmp_path / "many" / "a61.POSCAR").write_bytes(text)
+    assert "… and 2 more" in seitz("predict", tmp_path / "many").out
+
+
+def test_what_was_done_with_a_model_is_told_to_programs(seitz, model, tmp_path):
+    said = ("--descriptor", "ks2022", "--property", "p", "--unit", "eV", "--name", "own")
+    added = json.loads(seitz("models", "add", tmp_path / "linear.onnx", *said, "--json").out)["added"]
+    assert json.loads(seitz("models", "remove", "own", "--json").out) == {"removed": added}
+    walked = seitz("models", "add", tmp_path / "linear.onnx", *said, "--walk", "no_reversal")
+    assert walked.code == 1 and "only ward2017 has walks" in walked.err
+
+
 def test_names_in_a_picture_are_text_and_missing_values_are_said(tmp_path):
     nan = float("nan")
     lines = [

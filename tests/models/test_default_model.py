@@ -97,7 +97,7 @@ def test_nonsense_is_outside_the_domain():
     squeezed = rocksalt().replace(lattice=rocksalt().lattice * 0.6)
     table = predict([rocksalt(), squeezed])
     assert table.in_domain.tolist() == [True, False]
-    assert "unlike most of the training data" in "; ".join(doubt.message for doubt in table.doubts)
+    assert "far from the training data" in "; ".join(doubt.message for doubt in table.doubts)
 
 
 def test_random_alloys_go_through_the_model_without_a_length():

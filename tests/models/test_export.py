@@ -189,6 +189,21 @@ def test_the_card_of_members_claims_nothing_that_was_not_measured_on_them(tmp_pa
     assert np.isfinite(table.value).all() and np.isnan(table.lower).all()
 
 
+def test_members_do_not_claim_to_know_their_domain(tmp_path, real_rows):
+    """The distance to the training data rests on all members: without it, nothing is called in the domain."""
+    done = models.export("default", tmp_path / "one.onnx", members=1, rows=real_rows["seitz"])
+    boxed = seitz.as_cell("fcc").replace(lattice=np.eye(3) * 30.0)
+    table = seitz.predict([seitz.as_cell("fcc"), boxed], model=str(done.path))
+    assert table.in_domain is None and np.isnan(table.lower).all()
+    assert [doubt.index for doubt in table.doubts] in ([], [1])
+    assert "unlike the training data" in models.card(done.path).limits[0]
+
+
+def test_a_folder_that_is_not_there_is_no_file(tmp_path):
+    with pytest.raises(OptionError, match="no such folder: create it first"):
+        models.export("ks2022", f"{tmp_path}/new/")
+
+
 def test_members_are_only_chosen_where_there_are_some(tmp_path):
     with pytest.raises(ExportError, match="net is no mean of members"):
         models.export(network(), tmp_path, members=1, rows=ROWS)

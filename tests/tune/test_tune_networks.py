@@ -25,9 +25,10 @@ from seitz.models.card import ModelCard
 from seitz.models.runtime import OnnxModel
 from seitz.tune.graphs import Graph
 from seitz.tune.loop import fit
-from seitz.tune.methods import NetworkMethod, Task
+from seitz.tune.methods import NetworkMethod
 from seitz.tune.networks import Adapted, Base, Dense, drawn_again, predictions
 from seitz.tune.settings import Loss, Optimiser, Schedule, Settings
+from seitz.tune.task import Task
 
 QUICK = Settings(epochs=8, batch=16, patience=8, rate=3e-3, head_epochs=2)
 

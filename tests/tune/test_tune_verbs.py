@@ -26,10 +26,10 @@ from seitz.tune.methods import (
     Boosting,
     KernelMethod,
     NetworkMethod,
-    OffsetSlope,
     blend_weights,
 )
 from seitz.tune.networks import Base, plain_views, predictions
+from seitz.tune.simple import OffsetSlope
 
 QUICK = tune.Settings(epochs=6, patience=6, head_epochs=2, batch=16, rate=3e-3)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -88,6 +90,7 @@ def add(
     unit: Annotated[str, typer.Option(help="In which unit, if the file has no card.")] = "",
     walk: Annotated[str, typer.Option(help="Walks of ward2017: self_avoiding or no_reversal.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Replace a model of that name.")] = False,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Audit a model file and put it into your folder of models."""
@@ -97,7 +100,7 @@ def add(
     target = add_model(
         path, name=name, descriptor=descriptor, property=property_, unit=unit, replace=force, **fields
     )
-    console().print(f"added {plain(target)}", markup=False, soft_wrap=True)
+    _tell("added", target, as_json)
 
 
 @models.command()
@@ -108,6 +111,7 @@ def pull(
     address: Annotated[
         str | None, typer.Option(help="Another address of the same file.", show_default=False)
     ] = None,
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Download a published model; an interrupted download goes on where it stopped."""
@@ -115,7 +119,15 @@ def pull(
 
     with _progress() as progress:
         target = pull_model(model, address=address, progress=progress)
-    console().print(f"{plain(target)}", markup=False, soft_wrap=True)
+    _tell("downloaded", target, as_json)
+
+
+def _tell(what: str, path: Path, as_json: bool) -> None:
+    """What was done with which file."""
+    if as_json:
+        print_json({what: os.fspath(path)})
+    else:
+        console().print(f"{what} {plain(path)}", markup=False, soft_wrap=True)
 
 
 @contextmanager
@@ -137,12 +149,13 @@ def remove(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="Name of a model of yours.", show_default=False)
     ],
+    as_json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Remove a model from your folder of models."""
     from seitz.models import remove as remove_model
 
-    console().print(f"removed {plain(remove_model(model))}", markup=False, soft_wrap=True)
+    _tell("removed", remove_model(model), as_json)
 
 
 @models.command()

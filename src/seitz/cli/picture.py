@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seitz.errors import WriteError
+from seitz.io.earlier import PICTURE_MARK
 
 from .console import UsageError
 from .streams import plain
@@ -63,7 +64,7 @@ def picture(lines: Sequence[Line], title: str, axis: str) -> str:
         return left + (x - low) / (high - low) * _PLOT
 
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" {PICTURE_MARK} width="{width:.0f}" height="{height}" '
         f'viewBox="0 0 {width:.0f} {height}" font-family="system-ui, sans-serif" font-size="13" fill="{_GREY}">',
         f"<title>{escape(title)}</title>",
         f'<text x="{left:.1f}" y="22" font-size="15" font-weight="600">{escape(title)}</text>',

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ import typer
 
 from seitz.cell import OccupancyPolicy
 from seitz.errors import ReadError, SeitzError
+from seitz.table import sibling
 
 from .console import Debug, Json, UsageError, console, head_line, print_json
 from .picture import MOST, Line, check_picture, save_picture
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from seitz.models.predictions import PredictionTable
 
-_SHOWN = 60
+_SHOWN = 60  # rows on a terminal, and one more where that would be all
 _SHOWN_FAILURES = 10
 
 
@@ -36,7 +37,8 @@ def predict(
         list[str],
         typer.Argument(
             metavar="PATH",
-            help="Files, folders (searched recursively), patterns or prototypes, as for 'seitz featurize'.",
+            help="Files, folders (searched recursively), patterns or prototypes, as for 'seitz featurize'; "
+            "or tables of features that it or 'seitz random' wrote.",
             show_default=False,
         ),
     ],
@@ -71,11 +73,13 @@ def predict(
 
     check_output(output)
     check_picture(plot)
-    check_inputs(output, searched=[path for path in paths if not _is_prototype(path)], kinds=("failures",))
+    check_inputs(
+        output, plot, searched=[path for path in paths if not _is_prototype(path)], kinds=("failures",)
+    )
     found = load(model)
-    summary = _Summary(kept=None if as_json else MOST if plot else _SHOWN)
+    summary = _Summary(kept=None if as_json else MOST if plot else _SHOWN + 1)
     earlier = EarlierResults([path for path in paths if not _is_prototype(path)])
-    tables = _tables(paths, found, occupancy, threads, earlier)
+    tables = _tables(paths, found, occupancy, threads, lambda path: summary.skips(path, path in earlier))
     with closing(tables), _opened(output, found) as sink, progress_bar(paths, earlier) as advance:
         for table, batch in tables:
             summary.take(table)
@@ -104,8 +108,24 @@ def _is_prototype(path: str) -> bool:
         return False  # what it is not is said where files are looked for
 
 
+def _stored_features(path: str) -> Any:
+    """The table of features in a file that is named; None for files of anything else."""
+    from seitz.descriptors import descriptors
+    from seitz.io import read_table
+
+    from .earlier import holds_results
+
+    if not holds_results(path):
+        return None
+    try:
+        found = read_table(path)
+    except SeitzError:
+        return None
+    return found if any(found.names == known.names for known in descriptors().values()) else None
+
+
 def _tables(
-    paths: list[str], model: Any, occupancy: OccupancyPolicy, threads: int | None, earlier: Any
+    paths: list[str], model: Any, occupancy: OccupancyPolicy, threads: int | None, skip: Callable[[str], bool]
 ) -> Generator[tuple[PredictionTable, Any], None, None]:
     """Predictions batch by batch, with the batch of files behind them."""
     from seitz.models.contents import with_contents, without_contents
@@ -117,7 +137,14 @@ def _tables(
     named = [path for path in paths if _is_prototype(path)]
     if named:
         yield predict_structures(named, model=model, n_threads=threads), None
-    files = [path for path in paths if path not in named]
+    ready = model.with_threads(thread_count(threads))
+    files = []
+    for path in paths:
+        table = None if path in named else _stored_features(path)
+        if table is not None:
+            yield predict_structures(table, model=ready), None
+        elif path not in named:
+            files.append(path)
     if not files:
         return
     from seitz.descriptors import descriptor
@@ -126,12 +153,11 @@ def _tables(
     batches = featurize_files(
         files,
         n_threads=threads,
-        skip=earlier.__contains__,
+        skip=skip,
         descriptor=with_contents(chosen),
         occupancy=occupancy,
         on_error="record",
     )
-    ready = model.with_threads(thread_count(threads))
     with closing(batches):
         for batch in batches:
             yield predict_table(ready, *without_contents(batch.table, chosen)), batch
@@ -160,9 +186,16 @@ class _Summary:
     n_structures: int = 0
     n_failures: int = 0
     n_doubtful: int = 0
+    skipped: set[str] = field(default_factory=set)
     rows: list[dict[str, Any]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.perf_counter)
+
+    def skips(self, path: str, is_earlier: bool) -> bool:
+        """Note a file that is a result of an earlier run."""
+        if is_earlier:
+            self.skipped.add(path)
+        return is_earlier
 
     def take(self, table: PredictionTable) -> None:
         """Count a batch, and keep the rows to be shown."""
@@ -189,6 +222,7 @@ class _Summary:
             "structures": self.n_structures,
             "failures": self.n_failures,
             "doubtful": self.n_doubtful,
+            "earlier_results_skipped": len(self.skipped),
             "seconds": round(seconds, 3),
             "predictions": [{k: _finite(v) for k, v in row.items()} for row in self.rows],
         }
@@ -214,8 +248,9 @@ class _Summary:
         from rich.markup import escape
 
         out = console(whole_tables=True)
-        out.print(_table(self.rows[:_SHOWN], card))
-        hidden = self.n_structures - min(_SHOWN, len(self.rows))
+        shown = self.rows if self.n_structures == _SHOWN + 1 else self.rows[:_SHOWN]
+        out.print(_table(shown, card))
+        hidden = self.n_structures - len(shown)
         if hidden:
             out.print(f"… and {hidden:,} more")
         failed = f", [bold red]{self.n_failures:,} failed[/]" if self.n_failures else ""
@@ -226,6 +261,11 @@ class _Summary:
             f"{seconds:.2f} s{arrow}",
             soft_wrap=True,
         )
+        if output is not None and self.n_failures:
+            out.print(f"  failures: {plain(sibling(output, 'failures'))}", markup=False, soft_wrap=True)
+        if self.skipped:
+            n = len(self.skipped)
+            out.print(f"  {n:,} earlier result{'' if n == 1 else 's'} skipped")
         if self.n_doubtful and card.level:
             out.print("[dim]The interval of a doubtful value may hold less often.[/]", soft_wrap=True)
         if hidden:

@@ -1,4 +1,4 @@
-"""Recognises results: tables of features or predictions, and the lists of failures and warnings beside them."""
+"""Recognises results: tables of features or predictions, with the lists and pictures beside them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,20 @@ from seitz.descriptors import descriptors
 from seitz.table import FAILURE_COLUMNS, WARNING_COLUMNS
 
 #: Endings of the names that results have.
-RESULT_NAMES = (".parquet", ".npz", ".csv", ".csv.gz", ".csv.zst", ".jsonl", ".jsonl.gz", ".jsonl.zst")
+RESULT_NAMES = (
+    ".parquet",
+    ".npz",
+    ".csv",
+    ".csv.gz",
+    ".csv.zst",
+    ".jsonl",
+    ".jsonl.gz",
+    ".jsonl.zst",
+    ".svg",
+)
+
+#: By this, pictures are known that were drawn beside a table.
+PICTURE_MARK = 'data-from="seitz"'
 
 _SIBLINGS = {".failures.": tuple(FAILURE_COLUMNS), ".warnings.": tuple(WARNING_COLUMNS)}
 _PREDICTIONS = re.compile(r"id,(value|value_0(,value_\d+)+),lower,upper,in_domain,doubt")
@@ -22,7 +35,7 @@ _SHOWN_NAMES = 3  # feature names in a row that leave no doubt
 
 
 def holds_results(path: str) -> bool:
-    """Whether a file is a table of features or predictions, or the list of failures or warnings beside one."""
+    """Whether a file is a table of features or predictions, or a list of failures or warnings or a picture of one."""
     name = os.path.basename(path).lower()  # noqa: PTH119  # unlike Path, it takes any name
     suffix = next((known for known in RESULT_NAMES if name.endswith(known)), None)
     if suffix is None or not os.path.isfile(path):  # noqa: PTH113  # opening a pipe would wait for its writer
@@ -84,6 +97,10 @@ def _in_jsonl(path: str, columns: tuple[str, ...]) -> bool:
     )
 
 
+def _in_svg(path: str, columns: tuple[str, ...]) -> bool:
+    return PICTURE_MARK.encode() in _first_line(path)
+
+
 def _are_of_predictions(names: Iterable[str]) -> bool:
     return _PREDICTIONS.fullmatch(",".join(names)) is not None
 
@@ -108,4 +125,5 @@ _LOOK_INSIDE: dict[str, Callable[[str, Any], bool]] = {
     "npz": _in_npz,
     "csv": _in_csv,
     "jsonl": _in_jsonl,
+    "svg": _in_svg,
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -155,8 +154,10 @@ class Calculator:
         """Write the results as CSV, complete or not at all."""
         from seitz.io.rows import open_rows
 
+        if not self.tables:
+            raise ModelError("nothing was predicted yet: run_models() or one of its kin comes first")
         columns = self._columns()
-        with open_rows(path, list(columns) or ["id", *self.models], format="csv", keep_empty=True) as sink:
+        with open_rows(path, list(columns), format="csv", keep_empty=True) as sink:
             for row in zip(*columns.values(), strict=True):
                 sink.append(*row)
 
@@ -179,7 +180,7 @@ class Calculator:
             contents = contents_of(made[key])
             for row, numbers in enumerate(elements):
                 contents.elements[row, [z - 1 for z in numbers]] = True
-            tables[name] = predict_table(model, made[key], replace(contents, complete=True))
+            tables[name] = predict_table(model, made[key], contents)
         return tables
 
     def _keep(self, tables: dict[str, PredictionTable]) -> list[Result]:

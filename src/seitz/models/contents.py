@@ -28,13 +28,10 @@ class Contents:
         (n, 112) elements that each row has.
     volume
         (n,) Å³ per atom; NaN where it is unknown.
-    complete
-        Whether these are all elements of each row. If not, only a model that says so itself calls a row in its domain.
     """
 
     elements: BoolArray
     volume: FloatArray
-    complete: bool = True
 
 
 def with_contents(descriptor: Descriptor) -> Descriptor:
@@ -69,7 +66,7 @@ def contents_of(table: FeatureTable) -> Contents:
             rows = np.flatnonzero((z >= 1) & (z < len(SYMBOLS)) & (z == np.round(z)))
             present[rows, z[rows].astype(int) - 1] = True
     volume = table[_VOLUME] if _VOLUME in table.names else np.full(len(table), np.nan)
-    return Contents(present, volume, complete=bool(columns))
+    return Contents(present, volume)
 
 
 @cache

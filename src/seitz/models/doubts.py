@@ -18,6 +18,8 @@ from .runtime import Answer
 #: What is said of a row whose sites are averages; no model has learned from any.
 _AVERAGED = "averaged sites, unlike any crystal learned from: give a supercell, or a random alloy"
 
+_LEEWAY = 1.02  # of the range of volumes per atom: other functionals give somewhat others
+
 
 class Doubt(NamedTuple):
     """Why a prediction is not to be trusted, or less."""
@@ -59,7 +61,9 @@ class Judgement:
         """Note what the model said about the rows it was asked for, and the rows it could not be asked for."""
         rows = np.flatnonzero(good)
         if answer.in_domain is not None:
-            self._note(rows[~answer.in_domain], "unlike most of the training data")
+            self._note(
+                rows[~answer.in_domain], "far from the training data, more than 95 % of unseen crystals are"
+            )
         failed = [failure.index for failure in self._table.failures]
         self._note(np.setdiff1d(np.flatnonzero(~good), failed), "a feature is no number")
         self._note(rows[~_finite_rows(answer.value)], "the model's answer is no number")
@@ -80,9 +84,9 @@ class Judgement:
         if card.volumes is None:
             return
         low, high = card.volumes
-        for row in np.flatnonzero((volume < low) | (volume > high)).tolist():
+        for row in np.flatnonzero((volume < low / _LEEWAY) | (volume > high * _LEEWAY)).tolist():
             self._reasons[row].append(
-                f"{volume[row]:.3g} Å³ per atom, the training data have {low:.3g} to {high:.3g}"
+                f"{volume[row]:.4g} Å³ per atom, the training data have {low:.4g} to {high:.4g}"
             )
 
     def _note(self, rows: np.ndarray, reason: str) -> None:

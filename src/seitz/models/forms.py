@@ -146,6 +146,8 @@ def export(
 
 def _target(path: str | os.PathLike[str], name: str, to: Form) -> Path:
     target, suffix = Path(path), "." + _SUFFIX[to].rpartition(".")[2]
+    if os.fspath(path).endswith(("/", os.sep)) and not target.is_dir():
+        raise OptionError(f"{target}: no such folder: create it first")
     if target.suffix.lower() not in ("", suffix) and not target.is_dir():
         raise OptionError(f"{target}: a model as {to} is a {suffix} file: name it so, or give a folder")
     if to == "coreml" and target.exists() and target.suffix == _SUFFIX[to]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def first_members(model: OnnxModel, n: int) -> OnnxModel:
-    """The mean of the first ``n`` members of an ensemble, without the intervals, which rest on all of them.
+    """The mean of the first ``n`` members of an ensemble, without intervals and domain, which rest on all of them.
 
     Members are the terms of the mean that is the model's value; whatever the graph calls them.
 
@@ -73,6 +73,10 @@ def _card(card: ModelCard, n: int, total: int) -> ModelCard:
     """The card of the members: what was measured on all of them is not said of some."""
     return replace(
         card, name=f"{card.name}-{n}of{total}", metrics=(), calibration={},
-        limits=(f"the first {n} of {total} members of {card.name}, whose figures do not hold for them", *card.limits),
+        limits=(
+            f"the first {n} of {total} members of {card.name}, whose figures do not hold for them: no intervals, and "
+            "nothing says which crystals are unlike the training data",
+            *card.limits,
+        ),
         extra={**card.extra, "members": {"n": n, "of": total}},
     )  # fmt: skip

@@ -15,6 +15,7 @@ from seitz.descriptors import Descriptor
 from seitz.descriptors import descriptor as find_descriptor
 from seitz.errors import ModelError, OptionError
 from seitz.featurize import Progress, featurize
+from seitz.io.tables import Table
 from seitz.table import Failure, FeatureTable, RowChoice, moved, row_numbers
 from seitz.tessellation import thread_count
 
@@ -47,9 +48,9 @@ class PredictionTable:
         structure is beyond what it was calibrated for.
     in_domain
         (n,) whether the model can judge the structure: it is near the training data, and all its elements are in them.
-        None for a model that cannot tell.
+        None for a model that cannot tell, such as some members of an ensemble.
     doubts
-        Reasons for rows outside the domain.
+        Reasons why rows are not to be trusted, or less: one for each such row, which is its ``index``.
     features
         The feature vectors behind the predictions, with ids, failures and warnings.
     card
@@ -173,7 +174,7 @@ def metadata_of(card: ModelCard) -> dict[str, str]:
 
 
 def predict(
-    structures: StructureLike | Iterable[StructureLike] | FeatureTable | RandomAlloy | RandomAlloys,
+    structures: StructureLike | Iterable[StructureLike] | FeatureTable | Table | RandomAlloy | RandomAlloys,
     *,
     model: ModelLike = "default",
     symmetry: SymmetryPolicy = "none",
@@ -188,8 +189,8 @@ def predict(
     Parameters
     ----------
     structures
-        Anything :func:`seitz.featurize` takes; or a table of features that are those of the model, and what
-        :func:`seitz.featurize_random` gives.
+        Anything :func:`seitz.featurize` takes; or a table of features that are those of the model, be it made now or
+        read from a file (:func:`seitz.io.read_table`), and what :func:`seitz.featurize_random` gives.
     model
         Name of a model (:func:`seitz.models.list`), an ONNX file with a card, a loaded model, or one made by
         :func:`seitz.models.wrap`.
@@ -235,6 +236,8 @@ def _own_features(given: Any, card: ModelCard) -> tuple[FeatureTable, Contents] 
         )
     if isinstance(given, FeatureTable):
         return _checked_table(given, card)
+    if isinstance(given, Table):
+        return _checked_table(features_of(given, _descriptor(card), card.name), card)
     if type(given).__name__ not in ("RandomAlloy", "RandomAlloys"):  # importing them takes time
         return None
     from seitz.alloys import RandomAlloy, RandomAlloys
@@ -267,6 +270,26 @@ def _descriptor(card: ModelCard) -> Descriptor:
     return find_descriptor(card.descriptor, card.walk or None)  # type: ignore[arg-type]
 
 
+def features_of(table: Table, descriptor: Descriptor, model: str) -> FeatureTable:
+    """A table that was read from a file, as the features that a model takes.
+
+    Raises
+    ------
+    ModelError
+        It holds others, or those of another schema.
+    """
+    said = (
+        table.metadata.get("seitz.descriptor", descriptor.name),
+        table.metadata.get("seitz.schema", descriptor.digest),
+    )
+    if said != (descriptor.name, descriptor.digest) or tuple(table.names) != tuple(descriptor.names):
+        raise ModelError(
+            f"{model} takes the {len(descriptor)} features of {descriptor.name} (schema {descriptor.digest}), but the "
+            f"table holds {len(table.names)} of {said[0]} (schema {said[1]})"
+        )
+    return FeatureTable(np.ascontiguousarray(table.values), descriptor, tuple(table.ids))
+
+
 def _checked_table(table: FeatureTable, card: ModelCard) -> tuple[FeatureTable, Contents]:
     chosen = _descriptor(card)
     if table.descriptor.digest != chosen.digest:
@@ -290,9 +313,8 @@ def predict_table(
     judgement = Judgement(table, card, contents)
     judgement.judge_answer(answer, good)
     doubts = judgement.doubts
-    covered = bool(card.elements) and contents is not None and contents.complete
-    in_domain = None
-    if answer.in_domain is not None or covered:
+    in_domain = None  # a list of elements alone does not tell what is far from the training data
+    if any(port.name == "in_domain" for port in getattr(model, "outputs", ())):
         in_domain = good.copy()
         in_domain[[doubt.index for doubt in doubts]] = False
     lower[judgement.beyond] = upper[judgement.beyond] = np.nan

@@ -131,7 +131,8 @@ def add(
         What to call it, also on its card: letters, digits, ``-``, ``_`` and ``.``, and none of the names that bundled
         and published models have; by default the card's or the file's name.
     descriptor, property, unit, **fields
-        For a file without a card: its features, what it predicts, and other fields of :class:`ModelCard`.
+        For a file without a card, or instead of its card: its features, what it predicts, and other fields of
+        :class:`ModelCard`.
     replace
         Whether a model of this name may be replaced.
 
@@ -140,7 +141,7 @@ def add(
     ModelError
         The file is refused, or there is a model of this name.
     CardError
-        It has no card, and what it takes or gives is not said.
+        It has no card, or one that is to be replaced, and what it takes or gives is not said.
     WriteError
         Nothing can be written to the folder.
     """
@@ -148,7 +149,8 @@ def add(
         check_name(name)
     audited = audit(path)
     title = name or Path(path).name.removesuffix(_SUFFIX)
-    if METADATA_KEY in audited.metadata and not (descriptor or property or unit):
+    has_card = METADATA_KEY in audited.metadata
+    if has_card and not (descriptor or property or unit):
         own = card_from_json(audited.metadata[METADATA_KEY])
         own.check_schema()
         check_graph(audited.content, own)
@@ -162,9 +164,10 @@ def add(
             if not said
         ]
         if missing:
-            raise CardError(
-                f"{os.fspath(path)} has no model card: say what it takes and gives with {', '.join(missing)}"
-            )
+            why = "has a model card; to replace it" if has_card else "has no model card:"
+            raise CardError(f"{os.fspath(path)} {why} say what it takes and gives with {', '.join(missing)}")
+        if fields.get("walk") and descriptor != "ward2017":
+            raise CardError(f"walk={fields['walk']!r}: only ward2017 has walks, {descriptor} has not")
         own = card_from_dict(
             {"name": title, "descriptor": descriptor, "property": property, "unit": unit, **fields}
         )

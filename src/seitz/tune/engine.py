@@ -17,16 +17,14 @@ from .loop import Curve
 from .methods import (
     KERNEL_ALONE,
     Blend,
-    Fitted,
     KernelMethod,
-    MeanOfExamples,
-    Method,
     Network,
-    Task,
     blend_weights,
     rows_without,
 )
 from .networks import Views
+from .simple import MeanOfExamples
+from .task import Fitted, Method, Task
 
 #: Called as ``progress(what is done now, steps done, all steps)``; the number of steps may shrink.
 Progress = Callable[[str, int, int], None]

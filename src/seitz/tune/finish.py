@@ -20,11 +20,12 @@ from .engine import Contest, Entry
 from .examples import Examples, column
 from .graphs import FEATURES, Graph
 from .intervals import Intervals, calibrate
-from .methods import Fitted, MeanOfExamples, OffsetSlope, Task
 from .networks import Base, Views, plain_views
 from .report import METADATA_KEY, Candidate, Losses, Report, Row, Tuned
 from .scores import Figure, Score, gain, score
 from .settings import Settings
+from .simple import MeanOfExamples, OffsetSlope
+from .task import Fitted, Task
 
 _DRIFT = 1e-3  # of the spread of the targets, between the file and what was judged
 _FEW = 30

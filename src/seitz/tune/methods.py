@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -13,140 +12,16 @@ from seitz._typing import FloatArray, IndexArray
 
 from .boosting import boosted, write_trees
 from .graphs import FEATURES, Graph
-from .kernel import Block, Gains, Kernel, fit_kernel, standardised
+from .kernel import Block, Kernel, fit_kernel, standardised
 from .loop import Curve, fit
 from .networks import Adapted, Base, Dense, Views, device_of, drawn_again, predictions
 from .settings import Settings
+from .simple import Line, OffsetSlope
 from .splits import folds_of
+from .task import Fitted, Task
 
 FROM_NOTHING = 1e-3  # rate of networks that have learned nothing yet
 _COMPONENTS = 20  # of the inner layers that trees may ask for
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """Rows to learn from.
-
-    Attributes
-    ----------
-    views, targets, groups
-        One entry per row.
-    held
-        The rows that the model will be judged on; None when it is made of all of them.
-    epochs
-        How long networks are to be trained, if there is no validation part.
-    gains
-        What trees have found about these rows.
-    """
-
-    views: Views
-    targets: FloatArray
-    groups: tuple[str, ...]
-    held: tuple[Views, FloatArray] | None = None
-    epochs: int | None = None
-    seed: int = 0
-    checkpoint: Path | None = None
-    progress: Callable[[int, int, float, float], None] | None = None
-    device: str | None = None
-    gains: Gains = field(default_factory=dict)
-
-
-class Fitted(Protocol):
-    """What was learned."""
-
-    def predict(self, views: Views) -> FloatArray:
-        """(n,) values."""
-
-    def write(self, graph: Graph, names: dict[str, str]) -> str:
-        """Name of the (n, 1) value in a graph; ``names`` are those of the columns it may use."""
-
-
-class Method(Protocol):
-    """A way to learn."""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-
-    @property
-    def baseline(self) -> bool:
-        """Whether it is one of those that others must beat."""
-
-    @property
-    def uses_model(self) -> bool:
-        """Whether it starts from a model."""
-
-    @property
-    def slow(self) -> bool:
-        """Whether it is left after the first fold if it is far behind."""
-
-    def fit(self, task: Task) -> Fitted:
-        """Learn from the rows of a task."""
-
-
-# --- offset and slope --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Line:
-    """slope · value of the model + offset."""
-
-    slope: float
-    offset: float
-
-    def predict(self, views: Views) -> FloatArray:
-        found: FloatArray = self.slope * views.value[:, 0] + self.offset
-        return found
-
-    def write(self, graph: Graph, names: dict[str, str]) -> str:
-        scaled = graph.add("Mul", names["value"], np.float64(self.slope))
-        return graph.add("Add", scaled, np.float64(self.offset))
-
-
-@dataclass(frozen=True)
-class Constant:
-    """The mean of the examples: what is no better has learned nothing."""
-
-    value: float = 0.0
-
-    def predict(self, views: Views) -> FloatArray:
-        found: FloatArray = np.full(len(views), self.value)
-        return found
-
-    def write(self, graph: Graph, names: dict[str, str]) -> str:
-        features = graph.add("Concat", FEATURES, axis=1)  # as for trees
-        return graph.linear(features, np.zeros((graph.n_features, 1)), self.value)
-
-
-@dataclass(frozen=True)
-class MeanOfExamples:
-    """The same value for everything."""
-
-    name: str = "mean of the examples"
-    baseline: bool = True
-    uses_model: bool = False
-    slow: bool = False
-
-    def fit(self, task: Task) -> Constant:
-        return Constant(float(task.targets.mean()))
-
-
-@dataclass(frozen=True)
-class OffsetSlope:
-    """The model as it is, with the straight line that fits the examples best (least squares)."""
-
-    name: str = "offset and slope"
-    baseline: bool = True
-    uses_model: bool = True
-    slow: bool = False
-
-    def fit(self, task: Task) -> Line:
-        x, y = task.views.value[:, 0], task.targets
-        variance = float(x.var())
-        if len(y) < 3 or variance <= 1e-12 * max(1.0, float(np.abs(x).max()) ** 2):
-            return Line(1.0, float((y - x).mean()))
-        slope = float(((x - x.mean()) * (y - y.mean())).mean() / variance)
-        return Line(slope, float(y.mean() - slope * x.mean()))
 
 
 # --- trees -------------------------------------------------------------------------------------------------------

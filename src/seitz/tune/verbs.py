@@ -207,7 +207,8 @@ def train(
     """
     check_said(property=property, unit=unit)
     _check_machine(Chosen(**options))
-    from .methods import FROM_NOTHING, KERNEL_ALONE, Boosting, MeanOfExamples, NetworkMethod
+    from .methods import FROM_NOTHING, KERNEL_ALONE, Boosting, NetworkMethod
+    from .simple import MeanOfExamples
 
     chosen = Chosen(**{"settings": Settings(rate=FROM_NOTHING)} | options)
     given = chosen.examples(table, targets, descriptor)
@@ -240,10 +241,9 @@ class Plan:
             BoostedCorrection,
             Boosting,
             KernelMethod,
-            MeanOfExamples,
             NetworkMethod,
-            OffsetSlope,
         )
+        from .simple import MeanOfExamples, OffsetSlope
 
         found: list[Any] = [
             MeanOfExamples(),
