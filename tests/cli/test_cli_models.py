@@ -167,6 +167,15 @@ def test_a_picture_replaces_no_input_and_is_none_itself(seitz, folder):
     assert "2 earlier results skipped" in seitz("predict", folder).out
 
 
+def test_names_that_stand_for_several_files_are_said(seitz, folder):
+    (folder / "below").mkdir()
+    (folder / "below" / "iron.vasp").write_bytes((folder / "iron.POSCAR").read_bytes())
+    assert json.loads(seitz("predict", folder, "--json").out)["repeated_ids"] == ["iron"]
+    out = seitz("predict", folder).out
+    assert "names that stand for several structures each: 1, such as iron" in out
+    assert not any(line.endswith(" ") for line in out.splitlines())
+
+
 def test_tables_of_features_are_predicted_without_their_structures(seitz, folder, tmp_path):
     whole = json.loads(seitz("predict", folder, "--json").out)["predictions"]
     for suffix in ("parquet", "csv", "npz", "jsonl.gz"):

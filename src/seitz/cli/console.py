@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+_BLANKS = re.compile(r"[ \t]+(?=\n)")
 _PIPED_WIDTH = 100
 _PIPED_TABLE_WIDTH = 10_000
 
@@ -56,10 +58,25 @@ def console(*, stderr: bool = False, whole_tables: bool = False) -> Console:
             return super().render_str(encodable(text, stream), **options)
 
     stream = sys.stderr if stderr else sys.stdout
+    file: Any = stream if stream.isatty() else _Trimmed(stream)
     width: int | None = _PIPED_TABLE_WIDTH if whole_tables else _PIPED_WIDTH
     if stream.isatty() or "COLUMNS" in os.environ:
         width = None
-    return Shown(file=stream, width=width, highlight=False, soft_wrap=False)
+    return Shown(file=file, width=width, highlight=False, soft_wrap=False)
+
+
+class _Trimmed:
+    """A stream without blanks at the ends of lines, which rich fills tables up with."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(_BLANKS.sub("", text))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def head_line() -> Box:

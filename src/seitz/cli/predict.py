@@ -187,6 +187,8 @@ class _Summary:
     n_failures: int = 0
     n_doubtful: int = 0
     skipped: set[str] = field(default_factory=set)
+    ids: set[str] = field(default_factory=set)
+    repeated: dict[str, None] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.perf_counter)
@@ -202,6 +204,10 @@ class _Summary:
         self.n_structures += len(table)
         self.n_failures += len(table.failures)
         self.n_doubtful += len({doubt.index for doubt in table.doubts})
+        for name in table.ids:
+            if name in self.ids:
+                self.repeated[name] = None
+            self.ids.add(name)
         reasons = {failure.index: as_command_line(failure.message) for failure in table.failures}
         for failure in table.failures[: _SHOWN_FAILURES - len(self.failures)]:
             self.failures.append(f"{failure.source or failure.id}: {reasons[failure.index]}")
@@ -223,6 +229,7 @@ class _Summary:
             "failures": self.n_failures,
             "doubtful": self.n_doubtful,
             "earlier_results_skipped": len(self.skipped),
+            "repeated_ids": list(self.repeated),
             "seconds": round(seconds, 3),
             "predictions": [{k: _finite(v) for k, v in row.items()} for row in self.rows],
         }
@@ -266,6 +273,11 @@ class _Summary:
         if self.skipped:
             n = len(self.skipped)
             out.print(f"  {n:,} earlier result{'' if n == 1 else 's'} skipped")
+        if self.repeated:
+            first = escape(plain(next(iter(self.repeated))))
+            out.print(
+                f"  names that stand for several structures each: {len(self.repeated):,}, such as {first}"
+            )
         if self.n_doubtful and card.level:
             out.print("[dim]The interval of a doubtful value may hold less often.[/]", soft_wrap=True)
         if hidden:
