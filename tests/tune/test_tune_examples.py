@@ -191,7 +191,9 @@ def test_without_fractions_ids_that_are_formulas_tell_the_system():
     rows = crystals("ks2022")[:12]
     assert tune.examples(rows, target(rows)).groups == tune.examples(table(), target(table())).groups
     named = tune.examples(rows, target(rows), ids=[f"row {k}" for k in range(12)])
-    assert named.grouped_by == "composition" and named.n_groups <= 12
+    assert named.grouped_by == "average properties" and named.n_groups <= 12
+    some = tune.examples(rows[3:], target(rows)[3:], ids=[f"row {k}" for k in range(9)])
+    assert some.groups == named.groups[3:]  # the same names in every table
 
 
 GROUPS = st.lists(st.sampled_from("abcdefghijk"), min_size=4, max_size=80).filter(lambda g: len(set(g)) >= 3)

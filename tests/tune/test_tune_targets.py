@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -288,6 +289,161 @@ def test_broken_checkpoints_and_trials_are_replaced(tmp_path):
     assert (tmp_path / "trials.jsonl").read_text(errors="replace").count('"mae"') == 2
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"random_state": 2**32}, {"level": "0.9"}, {"level": None}, {"name": 5}, {"device": 5}, {"work": 5},
+        {"progress": 5}, {"references": None}, {"references": ["\ud800"]}, {"settings": None}, {"settings": {}},
+        {"networks": "no"}, {"test": True},
+    ],
+)  # fmt: skip
+def test_options_of_another_kind_are_refused_before_any_work(options):
+    with pytest.raises(OptionError, match=next(iter(options))):
+        tune.adjust(network(), crystals(), target(crystals()), **({"networks": False} | options))
+
+
+@pytest.mark.parametrize(
+    "options", [{"batch": 2.5}, {"batch": True}, {"epochs": 1.5}, {"rate": 1e300}, {"max_steps": 0}]
+)
+def test_settings_that_no_training_takes_are_refused(options):
+    with pytest.raises(OptionError, match=next(iter(options))):
+        tune.Settings(**options)
+
+
+def test_seeds_of_numpy_are_seeds():
+    y = target(crystals())
+    one, other = (tune.adjust(network(), crystals(), y, random_state=k, **QUICK) for k in (3, np.int64(3)))
+    assert one.model.content == other.model.content
+
+
+def test_searches_take_what_can_be_counted(tmp_path):
+    y, quick = target(crystals()), {"n_folds": 2, "settings": tune.Settings(epochs=1)}
+    for options in ({"n_trials": 2.5}, {"n_trials": "3"}, {"n_trials": 0}, {"rates": iter(())}):
+        with pytest.raises(OptionError, match=r"n_trials|nothing to try"):
+            tune.search(network(), crystals(), y, **options, **quick)
+    space = {"optimisers": ["adam"], "decays": [1e-4], "work": tmp_path}
+    done = tune.search(network(), crystals(), y, rates=(r for r in (1e-3, 1e-4)), **space, **quick)
+    assert len(done.report.extra["trials"]) == 2
+
+
+def test_trials_of_other_folds_are_not_taken_for_these(tmp_path):
+    y, space = target(crystals()), {"rates": [1e-3], "optimisers": ["adam"], "decays": [1e-4]}
+    settings = tune.Settings(epochs=1)
+    options = {"settings": settings, **space}
+    tune.search(network(), crystals(), y, n_folds=2, work=tmp_path, **options)
+    fresh = tune.search(network(), crystals(), y, n_folds=3, **options)
+    again = tune.search(network(), crystals(), y, n_folds=3, work=tmp_path, **options)
+    assert again.report.extra == fresh.report.extra and again.model.content == fresh.model.content
+
+
+# --- what says more than its values ---------------------------------------------------------------------------------
+
+
+def test_a_series_is_taken_by_its_index():
+    y = pd.Series(target(table()), index=table().ids)
+    for given in (y[::-1], y.to_frame()[::-1], pd.Series(y.to_numpy())):
+        assert_array_equal(tune.examples(table(), given).targets, y)
+    assert [row.index for row in tune.examples(table(), y.drop(table().ids[3])).excluded] == [3]
+    elsewhere = pd.Series(y.to_numpy(), index=[f"x{k}" for k in range(12)])  # names of something else
+    assert_array_equal(tune.examples(table(), elsewhere).targets, y)
+
+
+def test_groups_may_be_given_by_id():
+    by_id = {name: "ab"[k % 2] for k, name in enumerate(table().ids)}
+    found = tune.examples(table(), target(table()), groups=dict(reversed(by_id.items())))
+    assert found.groups == tuple("abababababab") and found.n_groups == 2
+    del by_id[table().ids[5]]
+    with pytest.raises(TuneError, match="1 rows have no group, such as"):
+        tune.examples(table(), target(table()), groups=by_id)
+
+
+def test_what_is_masked_among_features_is_not_known():
+    values = np.ma.masked_array(table().values.copy(), mask=False)
+    values[3] = np.ma.masked
+    values.data[3] = 12345.0
+    found = tune.examples(values, target(table()), descriptor="seitz")
+    assert [row.index for row in found.excluded] == [3] and "no finite number" in found.excluded[0].reason
+
+
+def test_most_targets_may_be_the_same_and_one_absurd():
+    y = np.zeros(12)
+    y[:3], y[5] = (1.0, 1.5, 2.0), 1e20
+    assert list(reasons(y)) == [5]
+
+
+def test_copies_of_a_crystal_with_another_target_contradict_it():
+    cell = seitz.as_cell("sigma")
+    turned = seitz.as_cell(
+        {"lattice": cell.lattice @ np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0],
+         "frac_coords": cell.frac_coords + 0.137, "atomic_numbers": cell.atomic_numbers}
+    )  # fmt: skip
+    near = cell.replace(lattice=cell.lattice * 1.001)
+    cells, y = [cell, turned, "fcc", near], [1.0, 2.0, 3.0, 4.0]
+    found = tune.examples(cells, y, descriptor="seitz", ids=list("abcd"))
+    assert [row.index for row in found.excluded] == [0, 1]
+    flipped = table().values.copy()
+    flipped[0, flipped[0] == 0] = -0.0
+    both = np.concatenate([table().values, flipped[:1]])
+    assert len(tune.examples(both, np.arange(13.0), descriptor="seitz").excluded) == 2
+
+
+def test_a_contradiction_is_seen_whatever_else_is_wrong_with_a_row():
+    values = table().values[[0, 0, 0, 4]]
+    found = tune.examples(values, [1.0, 2.0, 1.0, 3.0], descriptor="seitz", ids=["a", "a", "b", "c"])
+    assert [row.index for row in found.excluded] == [0, 1, 2]
+
+
+def test_units_of_examples_are_those_of_the_model():
+    y = target(crystals())
+    moduli = tune.examples(crystals(), y, property="bulk modulus", unit="GPa")
+    with pytest.raises(
+        OptionError, match="the examples are in GPa, small predicts in eV/atom: nothing is converted"
+    ):
+        tune.adjust(network(), moduli, **QUICK)
+    with pytest.raises(OptionError, match="the examples are in GPa, what is said is eV"):
+        tune.transfer(network(), moduli, new_property="gap", unit="eV", **QUICK)
+    with pytest.raises(OptionError, match="the examples are in GPa, what is said is eV"):
+        tune.train(moduli, property="gap", unit="eV", **QUICK)
+    parts = [moduli.rows(range(36)), tune.examples(crystals()[36:], y[36:], unit="eV")]
+    with pytest.raises(TuneError, match="the unit of the test part is eV, that of the examples GPa"):
+        tune.transfer(network(), parts[0], test=parts[1], new_property="bulk modulus", unit="GPa", **QUICK)
+
+
+def test_columns_of_text_and_truth_are_read_and_set_aside(tmp_path):
+    y = [str(v) for v in target(table())]
+    y[2] = "n/a"
+    decimals = pa.array([Decimal(v).quantize(Decimal("0.001")) if k != 2 else None for k, v in enumerate(y)])
+    for column in (pa.array(y), pa.array(y).dictionary_encode(), decimals):
+        pq.write_table(table().to_arrow().append_column("energy", column), tmp_path / "t.parquet")
+        found = tune.examples(tmp_path / "t.parquet", "energy")
+        assert [row.index for row in found.excluded] == [2] and len(found) == 11
+
+
+@pytest.mark.parametrize("what", ["scalar", "ids", "metadata", "list"])
+def test_odd_arrays_in_a_file_are_no_accidents(tmp_path, what):
+    y, more = target(table()), {"ids": np.array(table().ids)}
+    more |= {
+        "scalar": {"spam": np.array(5.0)}, "ids": {"ids": np.array("one")},
+        "metadata": {"metadata": np.array("{no")}, "list": {"metadata": np.array("[1]")},
+    }[what]  # fmt: skip
+    np.savez(tmp_path / "t.npz", values=table().values, names=np.array(table().names), energy=y, **more)
+    if what == "ids":
+        with pytest.raises(TuneError, match="1 ids do not fit 12 rows"):
+            tune.examples(tmp_path / "t.npz", "energy", descriptor="seitz")
+    else:
+        assert len(tune.examples(tmp_path / "t.npz", "energy", descriptor="seitz")) == 12
+
+
+def test_files_without_values_are_named(tmp_path):
+    np.save(tmp_path / "y.npy", np.empty(0))
+    with pytest.raises(TuneError, match=r"targets of shape \(0,\) do not fit 12 rows"):
+        tune.examples(table(), tmp_path / "y.npy")
+    arrow = table().to_arrow().append_column("energy", [target(table())])
+    broken = arrow.replace_schema_metadata({b"\xff": b"\xfe"})
+    pq.write_table(broken, tmp_path / "t.parquet")
+    assert len(tune.examples(tmp_path / "t.parquet", "energy", descriptor="seitz")) == 12
+
+
 # --- a test part of one's own ------------------------------------------------------------------------------------
 
 
@@ -320,6 +476,27 @@ def test_arrays_whose_rows_have_only_numbers_are_not_the_same_rows():
     ]
     assert parts[0].ids[0] == parts[1].ids[0] == "0"
     assert tune.adjust(network(), parts[0], test=parts[1], **QUICK).report.n_test == 12
+
+
+def test_a_copy_of_a_row_in_the_test_part_is_found_by_any_name():
+    y, rows = target(crystals()), crystals().values.copy()
+    rows[rows == 0] = -0.0
+    train = tune.examples(crystals(), y, group_by="row")
+    held = tune.examples(
+        rows * (1 + 1e-15), y, descriptor="seitz", group_by="row", ids=[f"x{k}" for k in range(48)]
+    )
+    with pytest.raises(TuneError, match="x0 of the test part has been learned from"):
+        tune.adjust(network(), train, test=held, **QUICK)
+
+
+def test_features_that_do_not_say_their_elements_may_have_a_test_part():
+    rows = crystals("ks2022")
+    y, ids = target(rows), [f"row {k}" for k in range(48)]
+    whole = tune.examples(rows, y, ids=ids)
+    some = set(sorted(set(whole.groups))[:10])
+    parts = [[k for k, g in enumerate(whole.groups) if (g in some) is held] for held in (False, True)]
+    train, held = (tune.examples(rows[part], y[part], ids=[ids[k] for k in part]) for part in parts)
+    assert tune.adjust(network("ks2022"), train, test=held, **QUICK).report.n_test == len(held)
 
 
 def test_examples_are_not_given_targets_twice():

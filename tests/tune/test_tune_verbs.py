@@ -163,6 +163,24 @@ def test_kernels_and_networks_can_be_adjusted_again_and_trees_cannot(adjusted):
             assert again.report.after.mae.value < 0.2 * y.std()
 
 
+def test_a_mean_with_trees_is_adjusted_again_and_exported_with_its_digits(tmp_path):
+    """Trees on the layers of a network stay what they are, and networks that cannot learn through them are left out."""
+    small, table = network(), crystals()
+    rows = tune.examples(table, small.predict(table.values) + target(table))
+    base, folds = Base(small), tune.split(rows.groups, test=0.0, n_folds=2).folds
+    contest = Contest(base.views(rows.features), rows.targets, rows.groups, folds)
+    entries = contest.run([BoostedCorrection()])
+    finish = Finish("adjust", small, base, rows, rows, rows.rows([]), contest, entries, 0.9, QUICK)
+    first = finish.tuned("first", "", "", ()).model
+    y = 2.0 * first.predict(table.values) + 0.5
+    again = tune.adjust(first, table, y, settings=QUICK, test=0.0, n_folds=2)
+    assert again.report.after.mae.value < 0.3 * y.std()
+    assert all("left out" not in w or "no finite number" in w for w in again.report.warnings)
+    done = seitz.export(first, tmp_path / "half.onnx", to="fp16", rows=table.values)
+    half = models.load(tmp_path / "half.onnx").predict(table.values)
+    assert np.abs(half - first.predict(table.values)).max() < 1e-3 * y.std() and done.drift < 1e-3 * y.std()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_stand_ins_of_published_networks_are_adjusted(kind):
     descriptor = "ks2022" if kind == "flattened" else "ward2017"

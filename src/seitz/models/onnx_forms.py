@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 _SHARES = (1.0, 0.75, 0.5, 0.25)  # of the large products that are put into bytes
+_LARGE = 256  # numbers of a constant that is worth rounding
 _MARGIN = 0.6  # of the allowed difference on rows that were calibrated with: others differ more
 _NEED_THEIR_DIGITS = [
     "TopK",
@@ -43,23 +44,55 @@ def simple(job: Job) -> Made:
 
 def half(job: Job) -> Made:
     """The same in half precision, sums and roots in single."""
+    import onnx
+
     load_optional("onnxruntime", "onnxruntime")
-    from onnx import TensorProto, helper
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
-    plain = _simplified(job.model)
-    ends = {port.name for port in plain.graph.output}
-    for node in plain.graph.node:
-        if (
-            node.domain == "ai.onnx.ml"
-        ):  # inference of types, which the converter rests on, knows nothing of them
-            plain.graph.value_info.extend(
-                helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
-                for name in node.output
-                if name not in ends
-            )
-    converted = convert_float_to_float16(plain, keep_io_types=True, op_block_list=_NEED_THEIR_DIGITS)
+    plain = onnx.load_from_string(with_free_batch(job.model.content))
+    if any(node.domain == "ai.onnx.ml" for node in plain.graph.node):
+        return _written(_half_weights(plain), job, precision="fp16")
+    converted = convert_float_to_float16(
+        _simplified(job.model), keep_io_types=True, op_block_list=_NEED_THEIR_DIGITS
+    )
     return _written(_sorted(converted), job, precision="fp16")
+
+
+def _half_weights(proto: ModelProto) -> ModelProto:
+    """Weights alone in half precision, those that trees do not rest on.
+
+    Trees compare: a feature that is rounded falls on the other side of a threshold.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    compared = _before_trees(proto)
+    casts = []
+    for tensor in proto.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size < _LARGE or tensor.name in compared:
+            continue
+        if np.abs(values).max() < np.finfo(np.float16).max:
+            casts.append(
+                helper.make_node("Cast", [f"{tensor.name}.half"], [tensor.name], to=TensorProto.FLOAT)
+            )
+            tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{tensor.name}.half"))
+    nodes = [*casts, *(type(node).FromString(node.SerializeToString()) for node in proto.graph.node)]
+    del proto.graph.node[:]
+    proto.graph.node.extend(nodes)
+    return proto
+
+
+def _before_trees(proto: ModelProto) -> set[str]:
+    """Names of everything that the inputs of trees are made of."""
+    producers = {name: node for node in proto.graph.node for name in node.output}
+    left = [name for node in proto.graph.node if node.domain == "ai.onnx.ml" for name in node.input]
+    found: set[str] = set()
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += list(producers[name].input) if name in producers else []
+    return found
 
 
 def in_bytes(job: Job) -> Made:

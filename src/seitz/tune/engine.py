@@ -13,7 +13,7 @@ import numpy as np
 from seitz._typing import FloatArray, IndexArray
 
 from .kernel import Gains, Kernel
-from .loop import Curve
+from .loop import Curve, DivergedError
 from .methods import (
     KERNEL_ALONE,
     Blend,
@@ -97,13 +97,18 @@ class Contest:
     fits: dict[tuple[str, int | None], Fitted] = field(default_factory=dict)
     """What quick methods have learned, by name and fold; None for all rows."""
     gains: dict[int | None, Gains] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Networks whose training ended in no numbers, and how."""
 
     def run(self, methods: Sequence[Method]) -> list[Entry]:
         """All methods, and a mean of some if that is better; quick ones first."""
         entries: list[Entry] = []
         steps = len(methods) * len(self.folds)
         for done, method in enumerate(sorted(methods, key=lambda m: m.slow)):
-            entries.append(self._judged(method, entries, done * len(self.folds), steps))
+            try:
+                entries.append(self._judged(method, entries, done * len(self.folds), steps))
+            except DivergedError as error:
+                self.left_out[method.name] = str(error)
         blend = self._blended([entry for entry in entries if entry.complete])
         return entries if blend is None else [*entries, blend]
 

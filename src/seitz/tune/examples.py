@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
@@ -17,8 +17,8 @@ from seitz.elements import SYMBOLS
 from seitz.errors import OptionError, TuneError
 from seitz.table import FeatureTable
 
-from .grouping import GroupBy, group_names
-from .targets import Beside, aligned, far_off
+from .grouping import GroupBy, group_names, same_rows
+from .targets import Beside, aligned, by_name, far_off
 
 #: Values by row, values by id, or the name of a column of the file.
 Targets = Any
@@ -177,7 +177,7 @@ def examples(
     _check_any(own)
     beside = aligned(found.targets, own.ids)
     fractions = found.fractions
-    names, grouped_by = group_names(own, fractions, group_by) if groups is None else _given(groups, len(own))
+    names, grouped_by = group_names(own, fractions, group_by) if groups is None else _given(groups, own.ids)
     reasons = _reasons(own, beside)
     good = np.array([not reason for reason in reasons], dtype=bool)
     if not good.any():
@@ -215,6 +215,10 @@ def with_test(train: Examples, test: Examples) -> Examples:
     if test.descriptor.digest != train.descriptor.digest:
         raise TuneError(f"the test part holds {test.descriptor.name} of another schema than the examples")
     column(test.targets)
+    for what in ("property", "unit"):
+        told = getattr(test, what), getattr(train, what)
+        if all(told) and told[0] != told[1]:
+            raise TuneError(f"the {what} of the test part is {told[0]}, that of the examples {told[1]}")
     if test.grouped_by != train.grouped_by:
         raise TuneError(
             f"the test part is grouped by {test.grouped_by}, the examples by {train.grouped_by}: whether the test has "
@@ -226,7 +230,7 @@ def with_test(train: Examples, test: Examples) -> Examples:
             f"{len(shared)} groups are in the test part and in the training part, such as {min(shared)!r}: "
             "the test would say nothing"
         )
-    for k, row in _same_rows(train, test)[:1]:
+    for k, row in _in_both(train, test)[:1]:
         raise TuneError(
             f"{test.ids[k]} of the test part has been learned from, as {train.ids[row]}: leave it out"
         )
@@ -245,14 +249,13 @@ def with_test(train: Examples, test: Examples) -> Examples:
     )  # fmt: skip
 
 
-def _same_rows(train: Examples, test: Examples) -> list[tuple[int, int]]:
+def _in_both(train: Examples, test: Examples) -> list[tuple[int, int]]:
     """Rows of the test part, and those of the training part that they are."""
-    by_features = {row.tobytes(): k for k, row in enumerate(train.features)}
+    alike = same_rows(np.concatenate([train.features, test.features]))
+    by_features = {label: k for k, label in enumerate(alike[: len(train)].tolist())}
     by_id = {} if _numbered(train) or _numbered(test) else {name: k for k, name in enumerate(train.ids)}
-    found = [
-        by_features.get(row.tobytes(), by_id.get(name))
-        for row, name in zip(test.features, test.ids, strict=True)
-    ]
+    rows = zip(alike[len(train) :].tolist(), test.ids, strict=True)
+    found = [by_features.get(label, by_id.get(name)) for label, name in rows]
     return [(k, row) for k, row in enumerate(found) if row is not None]
 
 
@@ -282,10 +285,18 @@ def _named(table: FeatureTable, ids: Iterable[object] | None) -> FeatureTable:
     return replace(table, ids=names)
 
 
-def _given(groups: Sequence[object], n_rows: int) -> tuple[list[str], str]:
+def _given(groups: Any, ids: tuple[str, ...]) -> tuple[list[str], str]:
+    """Groups in the order of the rows, from a sequence, or by id."""
+    named = by_name(groups, ids)
+    if named is not None:
+        known = dict(zip(named.ids, named.values, strict=True))
+        missing = [name for name in ids if name not in known]
+        if missing:
+            raise TuneError(f"{len(missing)} rows have no group, such as {missing[0]!r}")
+        return [str(known[name]) for name in ids], "given groups"
     names = [str(group) for group in groups]
-    if len(names) != n_rows:
-        raise TuneError(f"{len(names)} groups do not fit {n_rows} rows")
+    if len(names) != len(ids):
+        raise TuneError(f"{len(names)} groups do not fit {len(ids)} rows")
     return names, "given groups"
 
 
@@ -309,8 +320,10 @@ def _reasons(table: FeatureTable, beside: Beside) -> list[str]:
             reasons.append(f"the target is no finite number: {flat[k][~np.isfinite(flat[k])][0]}")
         else:
             reasons.append(far.get(k, ""))
-    for keys, what in ((list(table.ids), "id"), ([row.tobytes() for row in table.values], "features")):
-        _mark_contradictions(reasons, keys, flat, what, table.ids)
+    sound = [k for k, reason in enumerate(reasons) if not reason]
+    alike = dict(zip(sound, same_rows(table.values[sound]).tolist(), strict=True))
+    for keys, what in ((table.ids, "id"), (alike, "features")):
+        _mark_contradictions(reasons, sound, keys, flat, what, table.ids)
     return reasons
 
 
@@ -321,13 +334,17 @@ def _about_feature(table: FeatureTable, row: int, column: int) -> str:
 
 
 def _mark_contradictions(
-    reasons: list[str], keys: Sequence[Any], targets: FloatArray, what: str, ids: tuple[str, ...]
+    reasons: list[str],
+    sound: Sequence[int],
+    keys: Sequence[Any] | Mapping[int, Any],
+    targets: FloatArray,
+    what: str,
+    ids: tuple[str, ...],
 ) -> None:
     """Set aside all rows that agree in ``what`` and not in the target, and all but one that are the same."""
     together: dict[Any, list[int]] = {}
-    for k, key in enumerate(keys):
-        if not reasons[k]:
-            together.setdefault(key, []).append(k)
+    for k in sound:
+        together.setdefault(keys[k], []).append(k)
     for rows in together.values():
         if len(rows) < 2:
             continue
@@ -336,9 +353,9 @@ def _mark_contradictions(
             for k in rows:
                 other = next(j for j in rows if not np.array_equal(targets[j], targets[k]))
                 told = "id" if what == "id" else f"features as {ids[other]}"
-                reasons[k] = (
+                reasons[k] = reasons[k] or (
                     f"the same {told}, with another target: {targets[k][0]:g} and {targets[other][0]:g}"
                 )
         elif what == "id":
             for k in rows[1:]:
-                reasons[k] = "the same id a second time"
+                reasons[k] = reasons[k] or "the same id a second time"

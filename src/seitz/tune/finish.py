@@ -212,6 +212,7 @@ class Finish:
             said.append("nothing is clearly better than one value for all, the mean of the examples")
         if n < _FEW:
             said.append(f"{n} examples to learn from: what was chosen may owe to chance")
+        said += [f"{name} was left out: {why}" for name, why in self.contest.left_out.items()]
         if intervals.factor is None:
             said.append(f"{n} examples are too few for {100 * self.level:g} % intervals: there are none")
         elif n < 100:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FEATURES = "features"
 OPSET, IR = 20, 10
-_TREES = 3  # opset of ai.onnx.ml
+_TREES_OF, _TREES = "ai.onnx.ml", 3
 
 
 class Graph:
@@ -67,8 +67,8 @@ class Graph:
 
     def trees(self, x: str, **attributes: Any) -> str:
         """(n, 1) sum of regression trees; attributes of ``TreeEnsembleRegressor``."""
-        self._domains["ai.onnx.ml"] = _TREES
-        return self.add("TreeEnsembleRegressor", x, domain="ai.onnx.ml", **attributes)
+        self._domains[_TREES_OF] = _TREES
+        return self.add("TreeEnsembleRegressor", x, domain=_TREES_OF, **attributes)
 
     def linear(self, x: str, weights: Any, bias: Any = 0.0) -> str:
         """x @ weights + bias."""
@@ -108,6 +108,8 @@ class Graph:
             names[tensor.name] = copy.name = f"{prefix}.{tensor.name}"
             self.constants.append(copy)
         for node in module.kept:
+            if node.domain == _TREES_OF:
+                self._domains[_TREES_OF] = _TREES
             output = node.output[0]
             if output in changed:  # bytes that were unfolded and trained
                 names[output] = f"{prefix}.{output}"

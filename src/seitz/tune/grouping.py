@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from typing import Literal, get_args
 
 import numpy as np
 
-from seitz._typing import FloatArray
+from seitz._typing import FloatArray, IndexArray
 from seitz.elements import SYMBOLS
 from seitz.errors import OptionError
 from seitz.table import FeatureTable
@@ -19,6 +20,7 @@ GroupBy = Literal["system", "composition", "row"]
 _FORMULA = re.compile(r"(?:[A-Z][a-z]?\d*(?:\.\d+)?)+")
 _PART = re.compile(r"([A-Z][a-z]?)(\d*(?:\.\d+)?)")
 _DIGITS = 4  # of fractions that count as one composition
+_SMALLEST, _ALIKE = 1e-2, 1e-5  # of a column's unit, and of differences that are rounding
 
 
 def group_names(
@@ -42,7 +44,7 @@ def group_names(
     if all(parts):
         word = "chemical system" if group_by == "system" else "composition"
         return [_name(part, group_by) for part in parts], word
-    return _of_columns(table), "composition"
+    return _of_columns(table), "average properties"
 
 
 def _name(part: dict[str, float], group_by: GroupBy) -> str:
@@ -78,6 +80,22 @@ def _of_columns(table: FeatureTable) -> list[str]:
     chosen = [
         k for k, f in enumerate(table.descriptor.features) if f.source in ("composition", "site properties")
     ]
-    columns = np.round(np.nan_to_num(table.values[:, chosen or slice(None)]), _DIGITS)
-    _, which = np.unique(columns, axis=0, return_inverse=True)
-    return [f"composition {k}" for k in which.reshape(-1).tolist()]
+    columns = np.round(np.nan_to_num(table.values[:, chosen or slice(None)]), _DIGITS) + 0.0
+    # Names that mean the same in every table, so that groups of two can be compared.
+    return [f"composition {hashlib.sha256(row.tobytes()).hexdigest()[:12]}" for row in columns]
+
+
+def same_rows(features: FloatArray) -> IndexArray:
+    """(n,) a number for each row, equal for rows that describe one crystal, however it is turned, shifted or repeated.
+
+    Columns are compared in units of their largest number. Rows stand in the order of a projection, in which equal ones
+    are next to each other.
+    """
+    if not len(features):
+        return np.empty(0, dtype=np.int64)
+    z = features / np.maximum(np.abs(features).max(axis=0), _SMALLEST)
+    order = np.argsort(z @ np.random.default_rng(0).normal(size=z.shape[1]), kind="stable")
+    apart = np.abs(np.diff(z[order], axis=0)).max(axis=1) > _ALIKE
+    found = np.empty(len(features), dtype=np.int64)
+    found[order] = np.concatenate([[0], np.cumsum(apart)])
+    return found

@@ -26,6 +26,10 @@ _PART = 1024
 _PLATEAU = 3  # the rate is halved after this part of the patience
 
 
+class DivergedError(TuneError):
+    """A training that ends in no numbers: its rate is too large, or the network has no gradients everywhere."""
+
+
 @dataclass(frozen=True)
 class Curve:
     """Losses by epoch, those of epoch 0 before anything was learned; all without dropout.
@@ -82,7 +86,7 @@ def fit(
     Raises
     ------
     TuneError
-        The module gives another shape than that of the targets, or a loss that is no number.
+        The module gives another shape than that of the targets, or a loss that is no number (``DivergedError``).
     """
     chosen = settings or Settings()
     run = _Run(module, features, targets, validation, chosen, stop, random_state, device)
@@ -215,7 +219,7 @@ class _Run:
                     found[k] = float(self._loss(out, part[1]))
                     outputs = [out] if k else []
         if not np.isfinite(found[0]) or (self.held is not None and not np.isfinite(found[1])):
-            raise TuneError(f"the loss is no finite number ({found[0]:g}): choose a smaller rate")
+            raise DivergedError(f"the loss is no finite number ({found[0]:g})")
         return found[0], found[1], outputs
 
     def _loss(self, out: Tensor, target: Tensor) -> Tensor:

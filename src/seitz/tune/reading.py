@@ -114,7 +114,8 @@ def _of_array(values: FloatArray, descriptor: Descriptor) -> FeatureTable:
             f"(n, {len(descriptor)})"
         )
     ids = tuple(str(k) for k in range(len(values)))
-    return FeatureTable(np.ascontiguousarray(values, dtype=np.float64), descriptor, ids)
+    plain = np.ma.filled(np.ma.asarray(values, dtype=np.float64), np.nan)  # what is masked is not known
+    return FeatureTable(np.ascontiguousarray(plain), descriptor, ids)
 
 
 def _of_file(path: str, targets: Any, descriptor: str | Descriptor, walk: Walk | None) -> Found:
@@ -182,17 +183,28 @@ def _of_arrays(
     values = arrays.get("values", arrays.get("features"))
     if values is None or values.ndim != 2 or "names" not in arrays or len(arrays["names"]) != values.shape[1]:
         raise TuneError(f"{path} needs arrays 'values' (n, n_features) and 'names' (n_features,)")
-    ids = [str(name) for name in arrays.get("ids", range(len(values)))]
+    ids = [str(name) for name in np.atleast_1d(arrays.get("ids", np.arange(len(values))))]
+    if len(ids) != len(values):
+        raise TuneError(f"{path}: {len(ids)} ids do not fit {len(values)} rows")
     _check_single(path, [str(name) for name in arrays["names"]])
     columns = dict(zip((str(name) for name in arrays["names"]), values.T, strict=True))
-    metadata = json.loads(str(arrays["metadata"])) if "metadata" in arrays else {}
+    try:
+        metadata = json.loads(str(arrays["metadata"])) if "metadata" in arrays else {}
+    except ValueError:
+        metadata = {}
+    if not isinstance(metadata, dict):
+        metadata = {}
     known = {"values", "features", "names", "ids", "metadata"}
-    extra = {name: array for name, array in arrays.items() if name not in known and len(array) == len(values)}
+    extra = {
+        name: array
+        for name, array in arrays.items()
+        if name not in known and array.shape[:1] == (len(values),)
+    }
     return ids, columns, metadata, extra
 
 
 def _of_parquet(path: str) -> tuple[list[str], Mapping[str, Any], dict[str, str], Mapping[str, Any]]:
-    """Numeric columns of a Parquet file; others, such as formulas, are left alone."""
+    """Numeric columns of a Parquet file, and others as they are."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -201,14 +213,23 @@ def _of_parquet(path: str) -> tuple[list[str], Mapping[str, Any], dict[str, str]
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise ReadError(f"{path}: no readable table: {error}") from None
-    metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    metadata = {
+        k.decode(errors="replace"): v.decode(errors="replace")
+        for k, v in (table.schema.metadata or {}).items()
+    }
     columns = {
         field.name: table.column(field.name).to_numpy().astype(np.float64)
         for field in table.schema
         if pa.types.is_floating(field.type) or pa.types.is_integer(field.type)
     }
+    # What is no number is read as it is, so that its rows are set aside with what they say.
+    extra = {
+        field.name: np.array(table.column(field.name).to_pylist(), dtype=object)
+        for field in table.schema
+        if field.name not in columns and field.name != "id" and not pa.types.is_nested(field.type)
+    }
     ids = table.column("id").to_pylist() if "id" in table.column_names else range(table.num_rows)
-    return [str(name) for name in ids], columns, metadata, {}
+    return [str(name) for name in ids], columns, metadata, extra
 
 
 def _of_csv(path: str) -> tuple[list[str], Mapping[str, Any], dict[str, str], Mapping[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,12 +13,13 @@ from typing import Any, Literal, Unpack, get_args
 import numpy as np
 
 from seitz._optional import load_optional
-from seitz.errors import OptionError, TuneError
+from seitz.errors import OptionError
 
+from .checks import check_integer, check_said
 from .examples import Targets
 from .report import Tuned
 from .settings import Optimiser, Settings
-from .verbs import Chosen, Options, Plan, check_said, model_plan
+from .verbs import Chosen, Options, Plan, model_plan
 
 Sampler = Literal["grid", "optuna"]
 
@@ -82,7 +84,9 @@ def search(
     """
     if sampler not in get_args(Sampler):
         raise OptionError(f"sampler={sampler!r}: choose one of {', '.join(get_args(Sampler))}")
-    if not (len(rates) and len(optimisers) and len(decays)) or n_trials < 1:
+    rates, optimisers, decays = tuple(rates), tuple(optimisers), tuple(decays)
+    check_integer("n_trials", n_trials, 1)
+    if not (rates and optimisers and decays):
         raise OptionError("nothing to try: give rates, optimisers, decays and a positive n_trials")
     if new_property or unit:
         check_said(new_property=new_property, unit=unit)
@@ -108,7 +112,10 @@ class _Judge:
         self._plan, self._start, self._method = plan, start, NetworkMethod
         some = plan.contest.folds[: max(_FOLDS, 1)]
         self._contest = replace(plan.contest, folds=some, progress=None, work=None, fits={}, gains={})
-        self._key = f"{plan.train.digest} {plan.model.digest} {start} {plan.chosen.random_state} {len(some)}"
+        judged = hashlib.sha256(
+            "\0".join(",".join(map(str, fold.tolist())) for fold in some).encode()
+        ).hexdigest()
+        self._key = f"{plan.train.digest} {plan.model.digest} {start} {plan.chosen.random_state} {judged}"
         self._file = None if plan.chosen.work is None else Path(plan.chosen.work) / "trials.jsonl"
         self._known = dict(self._stored())
 
@@ -146,11 +153,8 @@ class _Judge:
     def _judged(self, settings: Settings) -> float:
         """Mean absolute error; infinite where the training ends in no numbers."""
         method = self._method(self._plan.base, self._start, settings, "trial")
-        try:
-            [entry] = self._contest.run([method])
-        except TuneError:
-            return float("inf")
-        return self._contest.errors(entry)
+        entries = replace(self._contest, left_out={}).run([method])
+        return self._contest.errors(entries[0]) if entries else float("inf")
 
     def _stored(self) -> Iterator[tuple[str, float]]:
         """Trials of earlier runs on the same examples; a line that was cut short is left out."""

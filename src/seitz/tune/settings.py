@@ -8,6 +8,8 @@ from typing import Literal, get_args, get_type_hints
 
 from seitz.errors import OptionError
 
+from .checks import check_integer
+
 Loss = Literal["mae", "mse", "huber", "quantile"]
 Optimiser = Literal["adam", "adamw", "adamax", "rmsprop"]
 Schedule = Literal["constant", "cosine", "plateau"]
@@ -65,9 +67,10 @@ class Settings:
                 raise OptionError(f"{field.name}={value!r}: choose one of {', '.join(choices)}")
             if not choices and not (isinstance(value, int | float) and 0 <= value < math.inf):
                 raise OptionError(f"{field.name}={value!r}: give a number that is not negative")
-        for name in ("rate", "epochs", "max_steps", "batch", "patience"):
-            if not getattr(self, name):
-                raise OptionError(f"{name}=0: give a positive number")
+        for name in ("epochs", "max_steps", "batch", "patience", "head_epochs"):
+            check_integer(name, getattr(self, name), 0 if name == "head_epochs" else 1)
+        if not 0 < self.rate <= 1:
+            raise OptionError(f"rate={self.rate!r}: give a positive number, at most 1")
         for name in ("warm_up", "dropout"):
             if getattr(self, name) >= 1:
                 raise OptionError(f"{name}={getattr(self, name)!r}: give a share less than 1")

@@ -14,7 +14,7 @@ _REAL = "fiu"  # kinds of arrays that are numbers
 _MIXED = "OUST"  # and of those that may hold some
 _SINGLE = 1e30  # what single precision holds, with room for squares of differences in units of the spread
 _STEPS = 5000.0  # largest value over spread: beyond it single precision blurs the spread
-_FAR = 1e6  # distances between quartiles, from the median
+_FAR = 1e6  # spreads from the median
 
 
 class Listed(NamedTuple):
@@ -55,15 +55,35 @@ def aligned(targets: Any, ids: tuple[str, ...]) -> Beside:
     TuneError
         Shapes that do not fit, or what cannot be targets at all.
     """
-    if isinstance(targets, Mapping):
-        targets = Listed([str(key) for key in targets], list(targets.values()))
-    if isinstance(targets, Listed):
-        return _by_id(targets, ids)
+    named = by_name(targets, ids)
+    if named is not None:
+        return _by_id(named, ids)
     values, reasons = _numbers(targets)
     check_shapes(len(ids), values)
     return Beside(
         values.reshape(len(ids)) if values.ndim == 2 and values.shape[1] == 1 else values, reasons, ()
     )
+
+
+def by_name(given: Any, ids: Sequence[str]) -> Listed | None:
+    """What is given by id: a mapping, or a pandas Series whose index names rows; None for what is in their order."""
+    if isinstance(given, Listed):
+        return given
+    if isinstance(given, Mapping):
+        return Listed([str(key) for key in given], list(given.values()))
+    index = getattr(given, "index", None)
+    if (
+        index is None
+        or callable(index)
+        or type(index).__name__ == "RangeIndex"
+        or not hasattr(given, "to_numpy")
+    ):
+        return None
+    names = [str(name) for name in index]
+    if not set(names) & set(ids):
+        return None
+    values = given.to_numpy()
+    return Listed(names, (values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values).tolist())
 
 
 def check_shapes(n_rows: int, targets: FloatArray) -> None:
@@ -109,9 +129,12 @@ def far_off(targets: FloatArray) -> dict[int, str]:
     with np.errstate(over="ignore"):
         low, middle, high = np.quantile(targets[known], [0.25, 0.5, 0.75])
         away = np.abs(np.where(known, targets, middle) - middle)
-    if not 0 < high - low < np.inf:
+    spread = high - low
+    if spread == 0 and away.any():  # most are the same: then how far the others are from them
+        spread = float(np.median(away[away > 0]))
+    if not 0 < spread < np.inf:
         return {}
-    rows = np.flatnonzero(away > _FAR * (high - low)).tolist()
+    rows = np.flatnonzero(away > _FAR * spread).tolist()
     return {
         k: f"the target {targets[k]:g} is not of the size of the others, {middle:g} in the middle"
         for k in rows
@@ -152,7 +175,9 @@ def _listed(values: Iterable[Any]) -> Any:
 
 
 def _rows(mask: Any) -> list[int]:
-    found: list[int] = np.flatnonzero(mask.reshape(len(mask), -1).any(axis=1)).tolist() if mask.ndim else []
+    found: list[int] = (
+        np.flatnonzero(mask.reshape(len(mask), -1).any(axis=1)).tolist() if mask.size and mask.ndim else []
+    )
     return found
 
 

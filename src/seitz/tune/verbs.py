@@ -15,6 +15,7 @@ from seitz._typing import PathLike
 from seitz.descriptors import descriptor as find_descriptor
 from seitz.errors import OptionError, TuneError, WriteError
 
+from .checks import check_integer, check_kind, check_path, check_said, check_seed, check_share, check_texts
 from .examples import Examples, Targets, column, examples, with_test
 from .grouping import GroupBy
 from .report import Tuned
@@ -96,20 +97,25 @@ class Chosen:
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.level < 1:
-            raise OptionError(f"level={self.level!r}: give a share between 0 and 1")
-        _check_integer("random_state", self.random_state, 0)
+        clean: dict[str, Any] = {
+            "level": check_share("level", self.level, zero=False),
+            "random_state": check_seed(self.random_state),
+            "references": check_texts("references", self.references),
+        }
         if self.n_folds is not None:
-            _check_integer("n_folds", self.n_folds, 2)
-        if not isinstance(self.test, Examples) and not (_is_number(self.test) and 0 <= self.test < 1):
-            raise OptionError(f"test={self.test!r}: give a share of the rows, at least 0 and less than 1")
-        if isinstance(self.references, str):
-            raise OptionError(
-                f"references={self.references!r}: give a list of texts, such as [{self.references!r}]"
-            )
-        object.__setattr__(self, "references", tuple(self.references))
-        if not all(isinstance(text, str) for text in self.references):
-            raise OptionError("references: give texts, such as DOIs")
+            clean["n_folds"] = check_integer("n_folds", self.n_folds, 2)
+        if not isinstance(self.test, Examples):
+            clean["test"] = check_share("test", self.test, zero=True)
+        for name, value in clean.items():
+            object.__setattr__(self, name, value)
+        check_kind("settings", self.settings, Settings, "seitz.tune.Settings(...)")
+        check_kind("networks", self.networks, bool, "True or False")
+        check_kind("name", self.name, str, "a text")
+        check_kind("device", self.device, (str, type(None)), "'cpu', 'cuda' or 'mps'")
+        if self.work is not None:
+            check_path("work", self.work)
+        if self.progress is not None and not callable(self.progress):
+            raise OptionError(f"progress={self.progress!r:.60}: give a function of what, done and total")
         if self.name:
             from seitz.models.registry import check_name
 
@@ -212,6 +218,7 @@ def train(
 
     chosen = Chosen(**{"settings": Settings(rate=FROM_NOTHING)} | options)
     given = chosen.examples(table, targets, descriptor)
+    _check_unit(given, unit, "what is said is")
     plan = _plan("train", None, None, given, chosen, property, unit)
     methods: list[Any] = [MeanOfExamples(), Boosting(), KERNEL_ALONE]
     if chosen.networks:
@@ -296,23 +303,16 @@ def model_plan(
             f"{found.card.name} takes {wanted.name} (schema {wanted.digest}), the examples are of "
             f"{given.descriptor.name} (schema {given.descriptor.digest})"
         )
+    _check_unit(
+        given, unit or found.card.unit, f"{found.card.name} predicts in" if not unit else "what is said is"
+    )
     return _plan(verb, found, base, given, chosen, property, unit)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
-
-
-def _check_integer(name: str, value: object, least: int) -> None:
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
-        raise OptionError(f"{name}={value!r}: give a whole number, at least {least}")
-
-
-def check_said(**texts: str) -> None:
-    """Refuse to make a model of nobody knows what."""
-    for name, text in texts.items():
-        if not isinstance(text, str) or not text.strip():
-            raise OptionError(f"{name}={text!r}: say what the targets are, and in which unit ('1' for none)")
+def _check_unit(given: Examples, unit: str, why: str) -> None:
+    """Refuse examples that say another unit than the one of the model to be."""
+    if given.unit and given.unit != unit:
+        raise OptionError(f"the examples are in {given.unit}, {why} {unit}: nothing is converted")
 
 
 def check(**options: Unpack[Options]) -> None:
