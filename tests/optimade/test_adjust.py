@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from optimade_samples import DOI, FEW, N_FEW, NESTED
 
@@ -33,6 +35,32 @@ def test_three_lines_lead_from_a_filter_to_a_model(lab, clean, tmp_path, one_thr
     assert f"PBE, filter {FEW}, {N_FEW} records of 2026-01-01, sha256 " in origin
     assert publications == [DOI]
     assert len(seitz.predict(clean.structures[:3], model=str(tmp_path / "tuned.onnx"))) == 3
+
+
+def test_what_is_missing_and_who_is_cited_is_known_of_the_model(lab, server, one_thread, caplog):
+    def lose(document):
+        del document["data"][3]
+
+    server.reset({0: lose})
+    tuned = adjust(lab, FEW, model="ks2022", networks=False, n_folds=2, references=["own data", DOI])
+    origin, *others = tuned.report.references
+    assert f", {N_FEW - 1} of {N_FEW} records of 2026-01-01, sha256 " in origin and others == [
+        DOI,
+        "own data",
+    ]
+    assert f"announced {N_FEW} records and sent {N_FEW - 1}" in caplog.text
+
+
+def test_one_text_is_no_list_of_references(lab, clean, server, one_thread):
+    server.reset()
+    known = dataclasses.replace(clean, target=ENERGY)
+    for run in (
+        lambda: adjust(lab, FEW, references="own data"),
+        lambda: adjust_to(known, references="own data"),
+    ):
+        with pytest.raises(OptionError, match=r"give a list of texts, such as \['own data'\]"):
+            run()
+    assert not server.seen
 
 
 def test_the_unit_must_be_that_of_the_model_before_anything_is_asked(server, clean, one_thread):

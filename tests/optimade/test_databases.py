@@ -114,6 +114,12 @@ def test_a_known_provider_can_be_asked_at_another_address(server):
     assert set(table.reasons) >= {"no target"} and table.provenance.sources[0].base_url == f"{server.url}/v1"
 
 
+def test_a_target_given_as_one_text_is_a_path(server):
+    assert Target("_lab_energy/pbe").path == ("attributes", "_lab_energy", "pbe")
+    own = Provider("lab", (Database("lab", server.url, (Target("/".join(NESTED), unit="eV/atom"),)),))
+    assert fetch(own, "nsites<3").targets.tolist() == fetch(server.url, "nsites<3", NESTED).targets.tolist()
+
+
 def test_an_unknown_provider_can_have_a_name(server):
     table = fetch("lab", "nsites<3", NESTED, base_url=server.url)
     assert table.provenance.provider == "lab" and set(table.databases) == {"lab"}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import count
 from random import Random
 from urllib.parse import urlencode
 
@@ -14,7 +17,7 @@ from optimade_samples import FEW, N_FEW, N_PAGES, NESTED
 
 from seitz._web import LONGEST_WAIT
 from seitz.errors import OptimadeError
-from seitz.optimade import Database, Provider, Target, fetch
+from seitz.optimade import Database, Provider, Target, fetch, walk
 
 
 def same(one, other):
@@ -218,6 +221,71 @@ def test_an_empty_page_between_others_is_passed(fetched, server, expected):
     assert any("announced 48 records and sent 40" in warning for warning in table.warnings)
 
 
+@pytest.mark.parametrize("more", [None, True, False])
+def test_a_link_is_followed_while_nobody_says_that_all_is_there(fetched, server, more):
+    """Neither an empty page nor a wrong remark ends a list of unknown length."""
+
+    def uncounted(document):
+        document["meta"] = {"more_data_available": more} if document["links"]["next"] else {}
+        if len(server.seen) == 3:
+            document["data"] = []
+
+    server.reset(always=uncounted)
+    table = fetched()
+    assert len(server.seen) == N_PAGES and len(table) + len(table.skipped) == N_FEW - 8
+
+
+def test_a_list_of_unknown_length_that_ends_in_empty_pages_is_told_of(fetched, server):
+    def endless(document):
+        offset = int(server.seen[-1].get("page_offset", 0)) + 8
+        document["links"]["next"] = f"{server.url}/v1/structures?page_offset={offset}"
+        document["meta"] = {}
+
+    server.reset(always=endless)
+    table = fetched()
+    assert len(table) + len(table.skipped) == N_FEW and len(server.seen) == N_PAGES + 3
+    (warning,) = table.warnings
+    assert warning.startswith("there is more, says the provider, but it gives no way to it")
+
+
+def test_an_empty_page_is_not_kept_if_records_are_missing(fetched, server, expected):
+    def empty(document):
+        document["data"] = []
+
+    server.reset({2: empty})
+    assert len(fetched()) < len(expected)
+    server.reset()
+    assert same(fetched(), expected) and len(server.seen) == N_PAGES - 2
+
+
+def test_an_empty_page_that_breaks_off_the_list_is_asked_for_again(fetched, server, expected, waits):
+    def broken(document):
+        document["data"], document["links"]["next"] = [], None
+        document["meta"] = {"more_data_available": True}
+
+    server.reset({2: broken, 3: broken})
+    assert same(fetched(), expected) and waits == [1.0, 2.0]
+    server.reset(always=broken)
+    table = fetched(refresh=True, retries=1)
+    assert len(table) == 0 and "there is more, says the provider" in table.warnings[0]
+    server.reset()
+    assert same(fetched(), expected) and len(server.seen) == N_PAGES
+
+
+def test_an_empty_page_without_any_count_is_remarked(fetched, server):
+    def silent(document):
+        document["meta"] = {}
+        if len(server.seen) == 3:
+            document["data"] = []
+
+    server.reset(always=silent)
+    table = fetched()
+    assert len(table) + len(table.skipped) == N_FEW - 8
+    assert (
+        "page 3 was empty, and nobody says how many records there are: some may be missing" in table.warnings
+    )
+
+
 @pytest.mark.parametrize("announced", [None, 48])
 def test_an_error_in_a_page_that_is_said_to_be_well_is_no_end(fetched, server, expected, waits, announced):
     """Status 200 with errors and without data: asked for again, never kept, and an error in the end."""
@@ -245,7 +313,10 @@ def test_a_kept_page_that_tells_of_an_error_is_asked_for_again(fetched, server, 
     """Caches of before this was known."""
     fetched()
     (page,) = tmp_path.rglob("page-000003.json.gz")
-    page.write_bytes(gzip.compress(b'{"data": [], "errors": [{"detail": "busy"}], "links": {"next": null}}'))
+    head, _, _ = gzip.decompress(page.read_bytes()).partition(b"\n")
+    poison = b'{"data": [], "errors": [{"detail": "busy"}], "links": {"next": null}}'
+    head = json.dumps(json.loads(head) | {"sha256": hashlib.sha256(poison).hexdigest()}).encode()
+    page.write_bytes(gzip.compress(head + b"\n" + poison))
     server.reset()
     assert same(fetched(), expected) and len(server.seen) == N_PAGES - 3
 
@@ -264,23 +335,56 @@ def test_known_records_in_any_order_without_end_are_an_error(fetched, server):
     assert len(server.seen) == 4
 
 
-def test_far_more_than_was_announced_is_an_error(fetched, server):
-    first = []
+def test_far_more_than_was_announced_is_an_error(fetched, server, monkeypatch):
+    monkeypatch.setattr(walk, "_ROOM", 100)
+    first, pages = [], count(1)
 
     def invented(document):
         first[:] = first or document["data"]
-        document["data"] = [entry | {"id": f"{len(server.seen)}-{k}"} for k, entry in enumerate(first)]
-        document["links"]["next"] = f"{server.url}/v1/structures?page_offset={len(server.seen)}"
+        page = next(pages)
+        document["data"] = [entry | {"id": f"{page}-{k}"} for k, entry in enumerate(first)]
+        document["links"]["next"] = f"{server.url}/v1/structures?page_offset={page}"
         document["meta"] |= {"data_returned": 9, "more_data_available": True}
 
     server.reset(always=invented)
-    with pytest.raises(
-        OptimadeError, match=r"is still not the last, with 1,024 records of 9, so the list has no end"
-    ):
+    words = (
+        r"is still not the last, with 120 records, of 9 that were announced, so .* a limit allows for more"
+    )
+    with pytest.raises(OptimadeError, match=words):
         fetched()
     server.reset(always=invented)
-    table = fetched(limit=20, refresh=True)
-    assert len(table) + len(table.skipped) == 20
+    table = fetched(limit=150)
+    assert len(table) + len(table.skipped) == 150
+
+
+@pytest.mark.parametrize("announced", [None, 8])
+def test_a_list_of_unknown_length_has_a_bound_and_a_limit_is_another(fetched, server, monkeypatch, announced):
+    """No count, or one of each page, and new records without end."""
+    monkeypatch.setattr(walk, "_MOST", 100)
+    first, pages = [], count(1)
+
+    def invented(document):
+        first[:] = first or document["data"]
+        page = next(pages)
+        document["data"] = [entry | {"id": f"{page}-{k}"} for k, entry in enumerate(first)]
+        document["links"]["next"] = f"{server.url}/v1/structures?page_offset={page}"
+        document["meta"] = {"data_returned": announced} if announced else {}
+
+    server.reset(always=invented)
+    with pytest.raises(OptimadeError, match=r"page 13 is still not the last, with 104 records, so"):
+        fetched()
+    table = fetched(limit=150)
+    assert len(table) + len(table.skipped) == 150
+
+
+def test_records_without_an_id_are_told_apart(fetched, server):
+    def nameless(document):
+        for entry in document["data"]:
+            del entry["id"]
+
+    server.reset(always=nameless)
+    table = fetched()
+    assert table.reasons == {"malformed": N_FEW} and len(server.seen) == N_PAGES
 
 
 def test_a_count_of_each_page_is_not_taken_for_one_of_all(fetched, server, expected):
@@ -312,13 +416,32 @@ def test_a_list_that_ended_short_is_asked_for_again_from_its_end(fetched, server
 
 
 def test_pages_of_an_earlier_run_are_not_blamed_on_the_provider_alone(fetched, server, tmp_path):
-    fetched()
-    first, *_, last = sorted(tmp_path.rglob("page-*.json.gz"))
-    last.write_bytes(first.read_bytes())
-    with pytest.raises(
-        OptimadeError, match="pages are from an earlier run, and refresh=True asks for all again"
-    ):
+    server.reset({3: "404"})
+    with pytest.raises(OptimadeError, match="page 4"):
         fetched()
+
+    def again(document):
+        document["data"] = held[0]["data"]
+
+    held = [
+        json.loads(gzip.decompress(next(tmp_path.rglob("page-000001*")).read_bytes()).partition(b"\n")[2])
+    ]
+    server.reset(always=again)
+    words = r"page 3 links to page 4, which holds the same records as page 2, .* some pages in .*cache.* are from an"
+    with pytest.raises(OptimadeError, match=f"{words} earlier run, and refresh=True asks for all again"):
+        fetched()
+
+
+def test_a_move_that_loses_the_question_is_no_answer(fetched, server, waits):
+    server.reset({0: "moved"})
+    server.location = f"{server.url}/v1/structures?page_limit=8"
+    with pytest.raises(OptimadeError, match=r"page 1: the provider has moved to .*: give that as base_url"):
+        fetched()
+    server.reset({0: "moved"})
+    server.location = (
+        f"{server.url}/v1/structures?{urlencode({'filter': FEW, 'page_limit': 8, 'sort': 'id'})}"
+    )
+    assert len(fetched()) > 30
 
 
 # --- links of every kind -------------------------------------------------------------------------------------------
@@ -500,6 +623,7 @@ def test_records_that_are_none_are_counted(server, record):
         ("cartesian_site_positions", "spam", "cart_coords"),
         ("species_at_sites", ["Zz"] * 2, "'Zz' is neither one of the structure's species nor"),
         ("species", [{"name": "Na"}, 7], "holds no OPTIMADE"),
+        ("species", [{"name": ["Na"]}], "malformed"),
     ],
 )
 def test_structures_that_are_none_are_skipped_with_the_reason(server, field, value, words):
@@ -519,6 +643,9 @@ def test_structures_that_are_none_are_skipped_with_the_reason(server, field, val
         ({"attached": ["H"], "nattached": [1]}, "atoms attached"),
         ({"concentration": []}, "not one number for each element: \\[\\]"),
         ({"concentration": [None]}, "not one number for each element: \\[null\\]"),
+        ({"concentration": [0.9]}, "partially occupied site \\(Cl0.9\\)"),
+        ({"concentration": [float("nan")]}, "partially occupied site \\(Clnan\\)"),
+        ({"concentration": [10**400]}, "partially occupied site \\(Clinf\\)"),
     ],
 )
 def test_species_that_hide_something_are_skipped(server, change, words):

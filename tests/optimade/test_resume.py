@@ -7,6 +7,7 @@ import errno
 import gzip
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,10 +64,10 @@ def test_a_page_that_was_not_yet_kept_is_asked_for_again(
 ):
     keep = store.PageStore.write
 
-    def interrupt(self, number, body):
+    def interrupt(self, number, address, body):
         if number == page:
             raise KeyboardInterrupt
-        keep(self, number, body)
+        keep(self, number, address, body)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(store.PageStore, "write", interrupt)
@@ -117,6 +118,12 @@ def test_a_run_that_is_interrupted_at_every_page_ends_with_the_same_table(
         lambda page: page.write_bytes(gzip.compress(b'{"data": 1}')),
         lambda page: page.write_bytes(gzip.compress(b"<html>")),
         lambda page: page.unlink(),
+        lambda page: page.write_bytes(page.with_name("page-000001.json.gz").read_bytes()),
+        lambda page: page.write_bytes(page.with_name("page-000004.json.gz").read_bytes()),
+        lambda page: page.write_bytes(
+            gzip.compress(gzip.decompress(page.read_bytes()).replace(b"-1", b"-2"))
+        ),
+        lambda page: page.write_bytes(gzip.compress(gzip.decompress(page.read_bytes()).partition(b"\n")[2])),
     ],
 )
 def test_a_damaged_page_and_those_after_it_are_asked_for_again(fetched, server, expected, tmp_path, damage):
@@ -126,6 +133,17 @@ def test_a_damaged_page_and_those_after_it_are_asked_for_again(fetched, server, 
     server.reset()
     assert file_bytes(fetched(), tmp_path / "again.parquet") == expected
     assert len(server.seen) == N_PAGES - 3
+
+
+def test_pages_of_another_question_are_not_taken_for_answers(fetched, server, expected, tmp_path):
+    fetched()
+    (folder,) = (tmp_path / "cache" / "optimade").iterdir()
+    fetch(server.url, "nsites<3", NESTED, page_limit=PAGE)
+    (other,) = set((tmp_path / "cache" / "optimade").iterdir()) - {folder}
+    shutil.copytree(other, folder, dirs_exist_ok=True)
+    server.reset()
+    assert file_bytes(fetched(), tmp_path / "again.parquet") == expected
+    assert len(server.seen) == N_PAGES
 
 
 @pytest.mark.parametrize("content", [None, "", "{}", "[1]", '{"date": '])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from seitz.models.card import ModelCard
     from seitz.tune import Tuned
+
+_log = logging.getLogger(__name__)
 
 
 def adjust(
@@ -41,7 +44,7 @@ def adjust(
 ) -> Tuned:
     """Adjust a model to what a provider has for a filter.
 
-    The same as :func:`fetch`, and then :func:`adjust_to` with its table.
+    The same as :func:`fetch`, and then :func:`adjust_to` with its table, whose warnings are logged.
 
     Parameters
     ----------
@@ -84,6 +87,8 @@ def adjust(
         provider, filter, target, database=database, mix=mix, unit=unit, base_url=base_url, limit=limit, cache=cache,
         refresh=refresh, page_limit=page_limit, timeout=timeout, retries=retries, progress=told,
     )  # fmt: skip
+    for warning in table.warnings:
+        _log.warning("%s", warning)
     return adjust_to(table, model=found, progress=progress, **options)
 
 
@@ -95,7 +100,7 @@ def adjust_to(table: OptimadeTable, *, model: Any = "default", **options: Any) -
     table
         What :func:`fetch` or :func:`read` gave.
     model, **options
-        As for ``seitz.tune.adjust``; ids and references are those of the table.
+        As for ``seitz.tune.adjust``; ids are those of the table, and its references come before yours.
 
     Raises
     ------
@@ -107,8 +112,11 @@ def adjust_to(table: OptimadeTable, *, model: Any = "default", **options: Any) -
 
     found = as_model(model)
     _check_unit(table.target, found.card)
-    known = {"ids": _unique(table), "references": tuple(references(table))}
-    return tune.adjust(found, table.structures, table.targets, **(known | options))
+    given = {"ids": _unique(table)} | options
+    cited = given.get("references", ())
+    if not isinstance(cited, str):  # which is refused there, and not taken for a list of letters
+        given["references"] = tuple(dict.fromkeys((*references(table), *cited)))
+    return tune.adjust(found, table.structures, table.targets, **given)
 
 
 def references(table: OptimadeTable) -> Iterator[str]:
@@ -117,7 +125,10 @@ def references(table: OptimadeTable) -> Iterator[str]:
         facts = [f"{table.provenance.provider} {source.database} ({source.base_url})", str(table.target)]
         facts += [source.functional] if source.functional else []
         facts += [f"filter {table.provenance.filter}"] if table.provenance.filter else []
-        yield ", ".join((*facts, f"{source.n_received} records of {source.date}, sha256 {source.digest}"))
+        number = f"{source.n_received} records of {source.date}"
+        if source.n_announced not in (None, source.n_received):
+            number = f"{source.n_received} of {source.n_announced} records of {source.date}"
+        yield ", ".join((*facts, f"{number}, sha256 {source.digest}"))
     counts = Counter(reference for cited in table.references for reference in cited)
     yield from (reference for reference, _ in counts.most_common())
 

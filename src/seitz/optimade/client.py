@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from seitz._optional import load_optional
 from seitz._web import ASK_AGAIN, LONGEST_WAIT, asked_wait
@@ -50,6 +50,8 @@ class Client:
     def page(self, address: str) -> tuple[bytes, Page]:
         """The bytes of a page, and what is in them; asked for again while the trouble is one that may pass.
 
+        A page that breaks off the list is taken in the end: what came before it is sound, and the rest is missed.
+
         Each wait is logged with its reason, as information.
 
         Raises
@@ -64,7 +66,10 @@ class Client:
             _log.debug("asking for %s", address)
             try:
                 body = self._body_of(address)
-                return body, parse_page(body)
+                page = parse_page(body)
+                if attempt == self._retries or not page.breaks_off:
+                    return body, page
+                trouble = _PassingError("the page is empty, although there is more, says the provider")
             except _PassingError as error:
                 trouble = error
             except UnsoundError as error:
@@ -136,12 +141,16 @@ def connected(*, timeout: float, retries: int) -> Iterator[Client]:
 
 
 def _check_place(asked: str, answered: str) -> None:
-    """Refuse an answer of another server than the one that was asked."""
-    place = urlsplit(answered)
-    if not same_place(urlsplit(asked), place):
+    """Refuse an answer of another server than the one that was asked, or to another question."""
+    question, place = urlsplit(asked), urlsplit(answered)
+    if not same_place(question, place) or _filter(question) != _filter(place):
         raise OptimadeError(
             f"the provider has moved to {place.scheme}://{place.netloc}{place.path}: give that as base_url"
         )
+
+
+def _filter(address: SplitResult) -> str | None:
+    return dict(parse_qsl(address.query)).get("filter")
 
 
 def _tell_refusal(answer: Any, body: bytes) -> NoReturn:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from seitz._typing import FloatArray, PathLike
 from seitz.errors import OptionError
 
 from .client import Client, connected
+from .pages import Page
 from .provider import (
     Database,
     Provider,
@@ -31,6 +32,8 @@ from .walk import walk
 
 #: Called as ``progress(records_done, records_in_all or None)``.
 Progress = Callable[[int, int | None], None]
+
+_LONGEST = 86400.0  # s
 
 
 def fetch(
@@ -104,7 +107,10 @@ def fetch(
     WriteError
         The folder of pages cannot be written.
     """
-    _check(limit, page_limit, timeout, retries)
+    texts: dict[str, Any] = {"base_url": base_url, "unit": unit}
+    if isinstance(provider, str):
+        texts["provider"] = provider
+    _check(texts, filter, limit, page_limit, timeout, retries, cache, progress)
     known = as_provider(provider, base_url)
     chosen = chosen_databases(known, database, mix=mix)
     targets = [chosen_target(entry, target, unit) for entry in chosen]
@@ -135,15 +141,40 @@ class _Harvest(NamedTuple):
     warnings: list[str]
 
 
-def _check(limit: int | None, page_limit: int, timeout: float, retries: int) -> None:
-    if limit is not None and limit < 1:
-        raise OptionError(f"limit={limit!r}: give a positive number of records")
-    if page_limit < 1:
-        raise OptionError(f"page_limit={page_limit!r}: give a positive number of records")
-    if not 0 < timeout < math.inf:
-        raise OptionError(f"timeout={timeout!r}: give a positive number of seconds")
-    if retries < 0:
-        raise OptionError(f"retries={retries!r}: give a number from 0")
+def _check(
+    texts: dict[str, Any],
+    filter: Any,
+    limit: Any,
+    page_limit: Any,
+    timeout: Any,
+    retries: Any,
+    cache: Any,
+    progress: Any,
+) -> None:
+    """Refuse what no question can be asked with, before anything is asked."""
+    if not _is_text(filter):
+        raise OptionError(
+            f"filter={filter!r:.200}: give a text in the language of OPTIMADE, '' for everything"
+        )
+    for name, value in texts.items():
+        if value is not None and not _is_text(value):
+            raise OptionError(f"{name}={value!r:.200}: give a text")
+    if cache is not None and (not isinstance(cache, str | os.PathLike) or "\0" in os.fspath(cache)):
+        raise OptionError(f"cache={cache!r:.200}: give the path of a folder")
+    for name, value, least in (("limit", limit, 1), ("page_limit", page_limit, 1), ("retries", retries, 0)):
+        whole = isinstance(value, int) and not isinstance(value, bool) and value >= least
+        if not whole and not (name == "limit" and value is None):
+            raise OptionError(f"{name}={value!r}: give a whole number, at least {least}")
+    number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if not number or not 0 < timeout <= _LONGEST:
+        raise OptionError(f"timeout={timeout!r}: give a positive number of seconds, at most a day")
+    if progress is not None and not callable(progress):
+        raise OptionError(f"progress={progress!r:.60}: give a function of records done and in all")
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it is a text that an address can hold."""
+    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _harvest(
@@ -159,29 +190,41 @@ def _harvest(
     sorter = Sorter(target, database.name, store.query.fields, start)
     announced: list[int] = []
     warnings: dict[str, None] = {}
-    api_version, complete, limited = "", True, False
-    for page in walk(client, store):
+    api_version, complete, limited, gap = "", True, False, None
+    for number, page in enumerate(walk(client, store, is_limited=limit is not None)):
         sorter.take(page, None if limit is None else limit - sorter.n_received)
         if page.announced is not None and page.announced not in announced:
             announced.append(page.announced)
         warnings |= dict.fromkeys(page.warnings)
         api_version = api_version or page.api_version
-        complete = page.more is not True or (page.next is not None and bool(page.entries))
+        complete = _is_end(page)
+        gap = number if gap is None and not page.entries else gap
+        if gap is not None and page.entries and not announced:
+            warnings[
+                f"page {gap + 1} was empty, and nobody says how many records there are: some may be missing"
+            ] = None
         if progress is not None:
             progress(start + sorter.n_received, _total(start, page.announced, limit))
         limited = limit is not None and sorter.n_received >= limit
         if limited:
             break
     sorter.finish()
-    short = not complete or (bool(announced) and announced[-1] > sorter.n_distinct)
+    short = not complete or max(announced, default=0) > sorter.n_distinct
     if short and not limited:
-        store.forget_last()
+        store.forget_from(number if gap is None else gap)
     warnings |= dict.fromkeys(_differences(sorter, announced, complete=complete, limited=limited))
     source = Source(
         database.name, store.query.base_url, target.functional, store.date, api_version, sorter.n_received,
         announced[0] if announced else None, sorter.digest,
     )  # fmt: skip
     return _Harvest(source, sorter, list(warnings))
+
+
+def _is_end(page: Page) -> bool:
+    """Whether a page may be the last one: not if it promises more, be it by a link from nothing to nothing."""
+    if page.next is None or page.more is not None:
+        return page.more is not True or (page.next is not None and bool(page.entries))
+    return bool(page.entries) or page.announced is not None
 
 
 def _total(start: int, announced: int | None, limit: int | None) -> int | None:

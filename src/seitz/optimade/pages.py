@@ -45,6 +45,11 @@ class Page:
     api_version: str
     warnings: tuple[str, ...]
 
+    @property
+    def breaks_off(self) -> bool:
+        """Whether it holds nothing, although there is more, and does not say where."""
+        return not self.entries and self.more is True and self.next is None
+
 
 def parse_page(body: bytes) -> Page:
     """The page in an answer.

@@ -16,6 +16,28 @@ _VERSION = re.compile(r"/v\d+(\.\d+){0,2}$")
 _ROOT = "attributes"
 
 
+def target_path(target: TargetLike) -> tuple[str, ...]:
+    """The parts of a target's path, from the record downwards.
+
+    Examples
+    --------
+    >>> target_path("_mp_stability/r2scan")
+    ('attributes', '_mp_stability', 'r2scan')
+    """
+    if not isinstance(target, str | Sequence):
+        raise OptionError(f"target={target!r:.200}: give the path of a number, as '_prefix_field/part'")
+    parts = tuple(target.strip("/").split("/")) if isinstance(target, str) else tuple(target)
+    if parts in ((), ("",)):
+        return ()
+    if parts[0] != _ROOT:
+        parts = (_ROOT, *parts)
+    if len(parts) < 2 or not all(isinstance(part, str) and part for part in parts):
+        raise OptionError(f"target {target!r}: give the path of a number, as '_prefix_field/part'")
+    if not re.fullmatch(r"\w+", parts[1]):
+        raise OptionError(f"target {target!r}: {parts[1]!r} cannot be the name of a field")
+    return parts
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A number in the records of a database, and what it is.
@@ -37,6 +59,9 @@ class Target:
     unit: str = ""
     functional: str = ""
     absent: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:  # a text is a way with slashes in it, and no tuple of letters
+        object.__setattr__(self, "path", target_path(self.path))
 
     def __str__(self) -> str:
         return "/".join(self.path)
@@ -184,6 +209,10 @@ def as_provider(provider: str | Provider, base_url: str | None = None) -> Provid
     """
     if isinstance(provider, Provider):
         found = provider
+    elif not isinstance(provider, str):
+        raise OptionError(
+            f"provider={provider!r:.200}: give a name, a base URL, or a seitz.optimade.Provider"
+        )
     elif provider in providers():
         found = providers()[provider]
     elif base_url is not None or "://" in provider:
@@ -219,7 +248,10 @@ def chosen_databases(
                 f"{', '.join(names)} as database"
             )
     else:
-        names = [database] if isinstance(database, str) else list(dict.fromkeys(database))
+        try:
+            names = [database] if isinstance(database, str) else list(dict.fromkeys(database))
+        except TypeError:
+            raise OptionError(f"database={database!r:.200}: give a name, or several") from None
     unknown = [name for name in names if name not in known]
     if unknown or not names:
         shown = ", ".join(map(repr, unknown)) or "''"
@@ -253,26 +285,6 @@ def chosen_target(database: Database, target: TargetLike | None, unit: str | Non
     if unit and found.unit and unit != found.unit:
         raise OptionError(f"{found} is in {found.unit}, not in {unit}, and nothing is converted")
     return replace(found, unit=unit) if unit else found
-
-
-def target_path(target: TargetLike) -> tuple[str, ...]:
-    """The parts of a target's path, from the record downwards.
-
-    Examples
-    --------
-    >>> target_path("_mp_stability/r2scan")
-    ('attributes', '_mp_stability', 'r2scan')
-    """
-    parts = tuple(target.strip("/").split("/")) if isinstance(target, str) else tuple(target)
-    if parts in ((), ("",)):
-        return ()
-    if parts[0] != _ROOT:
-        parts = (_ROOT, *parts)
-    if len(parts) < 2 or not all(isinstance(part, str) and part for part in parts):
-        raise OptionError(f"target {target!r}: give the path of a number, as '_prefix_field/part'")
-    if not re.fullmatch(r"\w+", parts[1]):
-        raise OptionError(f"target {target!r}: {parts[1]!r} cannot be the name of a field")
-    return parts
 
 
 def base_address(text: str) -> str:

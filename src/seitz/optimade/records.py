@@ -232,10 +232,9 @@ def _disorder(attributes: Mapping[str, Any]) -> str:
         return ""
     used = {name for name in names if isinstance(name, str)}
     for definition in species:
-        if isinstance(definition, Mapping) and definition.get("name") in used:
-            trouble = _mixture(definition)
-            if trouble:
-                return f"species {printable(str(definition['name']))} {trouble}"
+        name = definition.get("name") if isinstance(definition, Mapping) else None
+        if isinstance(name, str) and name in used and (trouble := _mixture(definition)):
+            return f"species {printable(name)} {trouble}"
     return ""
 
 
@@ -266,8 +265,8 @@ def _mixture(species: Mapping[str, Any]) -> str:
         return "has atoms attached, which have no positions"
     if len(amounts) != len(symbols) or not all(map(_is_number, amounts)):
         return f"has concentrations that are not one number for each element: {printable(_canonical(amounts))[:60]}"
-    numbers = [amount for amount in amounts if isinstance(amount, int | float)]
-    if len(symbols) > 1 or "vacancy" in symbols or any(abs(number - 1) > _FULL for number in numbers):
+    numbers = list(map(_number, amounts))
+    if len(symbols) > 1 or "vacancy" in symbols or not all(abs(number - 1) <= _FULL for number in numbers):
         content = " ".join(f"{symbol}{number:g}" for symbol, number in zip(symbols, numbers, strict=False))
         return f"is a partially occupied site ({printable(content)})"
     return ""

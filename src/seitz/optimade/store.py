@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 import zlib
@@ -31,6 +32,9 @@ def cache_folder() -> Path:
 
 class PageStore:
     """The pages of one query; each is complete or absent, and each was found through the one before it.
+
+    A page is kept with the address that it came from and a digest, so that none is read in the place of another, or
+    as anything but what came.
 
     Raises
     ------
@@ -81,19 +85,20 @@ class PageStore:
         with replacing(self.folder / _STATE) as temporary:
             temporary.write_text(json.dumps(self._state, indent=1), encoding="utf-8")
 
-    def read(self, number: int) -> bytes | None:
-        """The bytes of a page; None if it is not there, damaged, or nobody knows what was asked."""
+    def read(self, number: int, address: str) -> bytes | None:
+        """The bytes of a page; None if it is not there, damaged, of another address, or of a forgotten question."""
         if not self._state:
             return None
         try:
-            return gzip.decompress(self._path(number).read_bytes())
+            head, _, body = gzip.decompress(self._path(number).read_bytes()).partition(b"\n")
         except _DAMAGED:
             return None
+        return body if head == _head(address, body) else None
 
-    def write(self, number: int, body: bytes) -> None:
+    def write(self, number: int, address: str, body: bytes) -> None:
         """Keep a page."""
         with replacing(self._path(number)) as temporary:
-            temporary.write_bytes(gzip.compress(body, 6, mtime=0))
+            temporary.write_bytes(gzip.compress(_head(address, body) + b"\n" + body, 6, mtime=0))
 
     def drop_from(self, number: int) -> None:
         """Forget a page and all after it, which were found through it, and keep other processes out.
@@ -101,16 +106,14 @@ class PageStore:
         Whatever changes the pages begins with this.
         """
         self._lock.own()
-        for path in self.folder.glob("page-*.json.gz"):
+        for path in sorted(self.folder.glob("page-*.json.gz")):
             if path.name >= self._path(number).name:
                 path.unlink(missing_ok=True)
 
-    def forget_last(self) -> None:
-        """Forget the last page, if it came just now, since the list ended short of what it should have been."""
+    def forget_from(self, number: int) -> None:
+        """Forget a page and all after it, if some came just now, since the list fell short of what it should be."""
         if self._lock.is_owned:
-            number = self.n_kept - 1
-            if number >= 0:
-                self.drop_from(number)
+            self.drop_from(number)
 
     def _path(self, number: int) -> Path:
         return self.folder / f"page-{number:06}.json.gz"
@@ -122,6 +125,11 @@ class PageStore:
                 self._query = self._query.asked(is_sorted=bool(state["sorted"]))
                 return state
         return {}
+
+
+def _head(address: str, body: bytes) -> bytes:
+    """The line before a page: where it came from, and what it must be."""
+    return json.dumps({"address": address, "sha256": hashlib.sha256(body).hexdigest()}).encode()
 
 
 def today() -> str:
