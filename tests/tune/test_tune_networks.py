@@ -23,11 +23,14 @@ from seitz.errors import OptionError, TuneError
 from seitz.models.audit import audit_bytes
 from seitz.models.card import ModelCard
 from seitz.models.runtime import OnnxModel
+from seitz.tune.engine import Contest
 from seitz.tune.graphs import Graph
-from seitz.tune.loop import fit
+from seitz.tune.loop import DivergedError, fit
 from seitz.tune.methods import NetworkMethod
 from seitz.tune.networks import Adapted, Base, Dense, drawn_again, predictions
 from seitz.tune.settings import Loss, Optimiser, Schedule, Settings
+from seitz.tune.simple import OffsetSlope
+from seitz.tune.splits import split
 from seitz.tune.task import Task
 
 QUICK = Settings(epochs=8, batch=16, patience=8, rate=3e-3, head_epochs=2)
@@ -243,8 +246,18 @@ def test_nothing_is_broadcast():
 
 def test_a_loss_that_explodes_is_an_error():
     base, given = task()
-    with pytest.raises(TuneError, match="smaller rate"):
-        NetworkMethod(base, "fine-tune", Settings(rate=1e30, optimiser="adam", epochs=5)).fit(given)
+    with pytest.raises(DivergedError, match="the loss is no finite number"):
+        NetworkMethod(base, "fine-tune", Settings(rate=1.0, decay=1e30, epochs=5)).fit(given)
+
+
+def test_a_network_that_explodes_is_left_out_and_the_others_go_on():
+    base, given = task()
+    wild = NetworkMethod(base, "fine-tune", Settings(rate=1.0, decay=1e30, epochs=5), "wild")
+    contest = Contest(
+        given.views, given.targets, given.groups, split(given.groups, test=0.0, n_folds=2).folds
+    )
+    assert [entry.name for entry in contest.run([wild, OffsetSlope()])] == ["offset and slope"]
+    assert contest.left_out == {"wild": "the loss is no finite number (nan)"}
 
 
 @pytest.mark.parametrize(
