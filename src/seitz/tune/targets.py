@@ -220,4 +220,5 @@ def _reason(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    return repr(value)[:40] if isinstance(value, str) else str(value)[:40]
+    text = isinstance(value, str) and not np.isfinite(number(value))
+    return (repr(value) if text else str(value))[:40]
