@@ -177,6 +177,45 @@ def test_ids_that_are_no_text_are_written_as_such():
     assert "file\\udce40" in done.report.ids and "\\udce4" in done.report.to_json()
 
 
+def test_lines_stand_beside_rows_whatever_is_in_them(tmp_path):
+    y = [str(v) for v in target(table())]
+    path = tmp_path / "y.csv"
+    path.write_text("energy\n" + "\n".join(y))
+    assert_array_equal(tune.examples(table(), path).targets, target(table()))
+    path.write_text("energy\n" + "\n".join(y[:-1]))  # one is missing: nothing is moved up
+    with pytest.raises(TuneError, match=r"targets of shape \(11, 1\) do not fit 12 rows"):
+        tune.examples(table(), path)
+    path.write_text("\n".join([*y[:3], "", *y[4:]]) + "\n\n")
+    assert [(row.index, row.reason) for row in tune.examples(table(), path).excluded] == [(3, "no target")]
+    path.write_text(
+        "id,energy\n" + "\n".join(f"{i},{v}" for i, v in reversed([*zip(table().ids, y, strict=True)]))
+    )
+    assert_array_equal(tune.examples(table(), path).targets, target(table()))
+    path.write_text("id,energy,gap\n")
+    with pytest.raises(TuneError, match="has the columns 'id', 'energy', 'gap': give the values of one"):
+        tune.examples(table(), path)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"id;energy\na;1\n", "columns are separated by ';'"),
+        (b"id\tenergy\na\t1\n", r"columns are separated by '\\t'"),
+        ("id,energy\na,1\n".encode("utf-16"), "no text in UTF-8"),
+        ("id,énergie\n".encode("latin-1"), "no text in UTF-8"),
+    ],
+)
+def test_tables_of_other_programs_get_a_hint(tmp_path, content, what):
+    (tmp_path / "y.csv").write_bytes(content)
+    with pytest.raises(ReadError, match=what):
+        targets_from(str(tmp_path / "y.csv"), "energy")
+
+
+def test_blanks_around_names_of_columns_are_none(tmp_path):
+    (tmp_path / "y.csv").write_text(" id , energy \na,1\n")
+    assert targets_from(str(tmp_path / "y.csv"), "energy").values == [1.0]
+
+
 # --- what cannot be learned from ---------------------------------------------------------------------------------
 
 
@@ -229,6 +268,28 @@ def test_a_handful_of_rows_gives_a_model_or_a_named_error(n):
     else:
         assert "examples to learn from: what was chosen may owe to chance" in "".join(done.report.warnings)
         assert np.isfinite(done.model.predict(crystals().values)).all()
+
+
+def test_targets_of_another_size_than_the_model_says_are_remarked():
+    y = network().predict(crystals().values) + target(crystals())
+    said = [tune.adjust(network(), crystals(), scale * y, **QUICK).report.warnings for scale in (1.0, 96.485)]
+    assert ["is that their unit?" in "".join(warnings) for warnings in said] == [False, True]
+
+
+def test_skewed_noise_is_no_knowledge():
+    """The one value that stands against all is the one with the smallest mean absolute error."""
+    noise = np.exp(3.0 * np.random.default_rng(0).normal(size=48))
+    report = tune.adjust(network(), crystals(), noise, **QUICK).report
+    one_value = report.candidate("median of the examples").validation.mae.value
+    assert one_value == pytest.approx(np.abs(noise - np.median(noise)).mean(), rel=0.6)
+    assert report.pays is not True and "nothing is clearly better than one value" in "".join(report.warnings)
+
+
+def test_few_rows_give_no_verdict():
+    small = network()
+    y = 2.0 * small.predict(crystals().values) + 1.0
+    report = tune.adjust(small, crystals()[:24], y[:24], group_by="row", **QUICK).report
+    assert report.pays is None and "cannot be told from so few rows" in report.says
 
 
 # --- options -----------------------------------------------------------------------------------------------------
@@ -310,6 +371,12 @@ def test_settings_that_no_training_takes_are_refused(options):
         tune.Settings(**options)
 
 
+def test_options_that_are_none_are_named():
+    for verb in (tune.adjust, tune.search):
+        with pytest.raises(OptionError, match=r"there is no option 'folds'; there is ids, groups, .*n_folds"):
+            verb(network(), crystals(), target(crystals()), folds=2)
+
+
 def test_seeds_of_numpy_are_seeds():
     y = target(crystals())
     one, other = (tune.adjust(network(), crystals(), y, random_state=k, **QUICK) for k in (3, np.int64(3)))
@@ -344,8 +411,20 @@ def test_a_series_is_taken_by_its_index():
     for given in (y[::-1], y.to_frame()[::-1], pd.Series(y.to_numpy())):
         assert_array_equal(tune.examples(table(), given).targets, y)
     assert [row.index for row in tune.examples(table(), y.drop(table().ids[3])).excluded] == [3]
-    elsewhere = pd.Series(y.to_numpy(), index=[f"x{k}" for k in range(12)])  # names of something else
+    elsewhere = pd.Series(y.to_numpy(), index=[f"x{k:02}" for k in range(12)])  # names of something else
     assert_array_equal(tune.examples(table(), elsewhere).targets, y)
+
+
+def test_an_index_in_no_order_that_names_no_rows_is_refused():
+    shuffled = pd.Series(target(table())).sample(frac=1.0, random_state=0)
+    with pytest.raises(TuneError, match=r"the index names no rows .* and is in no order: give values by id"):
+        tune.examples(table(), shuffled)
+
+
+@pytest.mark.parametrize("lost", [None, float("nan"), ""])
+def test_rows_without_a_group_are_refused(lost):
+    with pytest.raises(TuneError, match="2 rows have no group, such as row 3"):
+        tune.examples(table(), target(table()), groups=["a", "b", "a", lost, lost, *"abababa"])
 
 
 def test_groups_may_be_given_by_id():

@@ -347,7 +347,8 @@ def _show(report: Report, output: Path | None) -> None:
     for head in ("Unseen groups", "Test part", ""):
         table.add_column(head, justify="left" if not head else "right")
     if report.before is not None:
-        table.add_row("before", "", _figure(report.before), "" if report.n_test else "on the training part")
+        name = "before" if report.verb != "transfer" else "before, on a straight line"
+        table.add_row(name, "", _figure(report.before), "" if report.n_test else "on the training part")
     for c in report.candidates:
         remark = c.note or ("baseline" if c.baseline else "")
         bold = "[bold]" if c.name == report.chosen else ""

@@ -23,7 +23,7 @@ from .methods import (
     rows_without,
 )
 from .networks import Views
-from .simple import MeanOfExamples
+from .simple import MedianOfExamples
 from .task import Fitted, Method, Task
 
 #: Called as ``progress(what is done now, steps done, all steps)``; the number of steps may shrink.
@@ -209,7 +209,7 @@ class Contest:
     def _blended(self, entries: list[Entry]) -> Entry | None:
         """A mean of methods, if it does better on unseen rows than each of them."""
         # Networks are left to themselves: a mean with them would be several times larger.
-        some = [e for e in entries if not (e.method.slow or isinstance(e.method, MeanOfExamples))]
+        some = [e for e in entries if not (e.method.slow or isinstance(e.method, MedianOfExamples))]
         if len(some) < 2:
             return None
         weights = blend_weights(np.column_stack([entry.unseen for entry in some]), self.targets)

@@ -253,13 +253,13 @@ def _in_both(train: Examples, test: Examples) -> list[tuple[int, int]]:
     """Rows of the test part, and those of the training part that they are."""
     alike = same_rows(np.concatenate([train.features, test.features]))
     by_features = {label: k for k, label in enumerate(alike[: len(train)].tolist())}
-    by_id = {} if _numbered(train) or _numbered(test) else {name: k for k, name in enumerate(train.ids)}
+    by_id = {} if numbered(train) or numbered(test) else {name: k for k, name in enumerate(train.ids)}
     rows = zip(alike[len(train) :].tolist(), test.ids, strict=True)
     found = [by_features.get(label, by_id.get(name)) for label, name in rows]
     return [(k, row) for k, row in enumerate(found) if row is not None]
 
 
-def _numbered(part: Examples) -> bool:
+def numbered(part: Examples) -> bool:
     """Whether ids are row numbers, which say nothing about what a row is."""
     return all(name.isdecimal() and int(name) < part.n_given for name in part.ids)
 
@@ -294,6 +294,10 @@ def _given(groups: Any, ids: tuple[str, ...]) -> tuple[list[str], str]:
         if missing:
             raise TuneError(f"{len(missing)} rows have no group, such as {missing[0]!r}")
         return [str(known[name]) for name in ids], "given groups"
+    groups = list(groups)
+    lost = [k for k, group in enumerate(groups) if group is None or group != group or group == ""]
+    if lost:
+        raise TuneError(f"{len(lost)} rows have no group, such as row {lost[0]}")
     names = [str(group) for group in groups]
     if len(names) != len(ids):
         raise TuneError(f"{len(names)} groups do not fit {len(ids)} rows")

@@ -24,11 +24,13 @@ from .networks import Base, Views, plain_views
 from .report import METADATA_KEY, Candidate, Losses, Report, Row, Tuned
 from .scores import Figure, Score, gain, score
 from .settings import Settings
-from .simple import MeanOfExamples, OffsetSlope
+from .simple import MedianOfExamples, OffsetSlope
 from .task import Fitted, Task
 
 _DRIFT = 1e-3  # of the spread of the targets, between the file and what was judged
 _FEW = 30
+_SURE = 0.99
+_ALIKE = 3.0  # times the spread of the model's values
 
 
 @dataclass(eq=False)
@@ -121,8 +123,8 @@ class Finish:
     ) -> Report:  # fmt: skip
         candidates = tuple(sorted((self._candidate(entry) for entry in self.entries), key=_order))
         rows, before, after = self._rows(winner, model)
-        gained = self._gain()
-        says, pays = _verdict(winner.name, candidates, gained, unit)
+        gained, against = self._gain()
+        says, pays = _verdict(winner.name, candidates, gained, against, unit)
         return Report(
             verb=self.verb, model="" if self.model is None else self.model.card.name, property=property, unit=unit,
             chosen=winner.name, says=says, pays=pays, candidates=candidates, before=before, after=after,
@@ -134,13 +136,15 @@ class Finish:
             gain=gained,
         )  # fmt: skip
 
-    def _gain(self) -> Figure | None:
-        """What starting from the model brings: the best that does against the best that does not, means included."""
+    def _gain(self) -> tuple[Figure | None, str]:
+        """What starting from the model brings, against the name of the best that does not; means included."""
         with_model = self.contest.best([entry for entry in self.entries if entry.method.uses_model])
         without = self.contest.best([entry for entry in self.entries if not entry.method.uses_model])
         if with_model is None or without is None:
-            return None
-        return gain(with_model.unseen, without.unseen, self.contest.targets, self.train.groups)
+            return None, ""
+        found = gain(with_model.unseen, without.unseen, self.contest.targets, self.train.groups)
+        parts = " and ".join(method.name for method, _ in without.parts)
+        return found, f"a mean of {parts}" if parts else without.name
 
     def _candidate(self, entry: Entry) -> Candidate:
         judged = np.isfinite(entry.unseen)
@@ -207,12 +211,15 @@ class Finish:
 
     def _warnings(self, winner: Entry, intervals: Intervals) -> tuple[str, ...]:
         n, said = len(self.train), list(self.given.remarks)
-        mean = next((entry for entry in self.entries if isinstance(entry.method, MeanOfExamples)), None)
-        if mean and not gain(winner.unseen, mean.unseen, self.contest.targets, self.train.groups).lower > 0:
-            said.append("nothing is clearly better than one value for all, the mean of the examples")
+        one = next((entry for entry in self.entries if isinstance(entry.method, MedianOfExamples)), None)
+        groups = self.train.groups
+        # The winner is the best of many by chance alone: hence the wider interval.
+        if one and not gain(winner.unseen, one.unseen, self.contest.targets, groups, _SURE).lower > 0:
+            said.append("nothing is clearly better than one value for all, the median of the examples")
         if n < _FEW:
             said.append(f"{n} examples to learn from: what was chosen may owe to chance")
         said += [f"{name} was left out: {why}" for name, why in self.contest.left_out.items()]
+        said += self._about_unit()
         if intervals.factor is None:
             said.append(f"{n} examples are too few for {100 * self.level:g} % intervals: there are none")
         elif n < 100:
@@ -220,6 +227,18 @@ class Finish:
         if self.given.excluded:
             said.append(f"{len(self.given.excluded)} of {self.given.n_given} rows were set aside")
         return tuple(said)
+
+    def _about_unit(self) -> list[str]:
+        """A remark where targets are so unlike what the model says that they may be in another unit."""
+        if self.verb != "adjust" or self.base is None:
+            return []
+        spread = float(self.contest.targets.std() / max(self.contest.views.value[:, 0].std(), 1e-300))
+        if 1 / _ALIKE <= spread <= _ALIKE:
+            return []
+        return [
+            f"the targets vary {spread:.3g} times as much as what {self.model.card.name} says of them in "
+            f"{self.model.card.unit}: is that their unit?"
+        ]
 
     def _card(
         self, name: str, property: str, unit: str, references: tuple[str, ...], intervals: Intervals,
@@ -269,7 +288,7 @@ def _metrics(report: Report) -> tuple[Metric, ...]:
 
 
 def _verdict(
-    chosen: str, candidates: tuple[Candidate, ...], gained: Figure | None, unit: str
+    chosen: str, candidates: tuple[Candidate, ...], gained: Figure | None, against: str, unit: str
 ) -> tuple[str, bool | None]:
     """In words: what won, against what, and whether starting from the model pays."""
     judged = [c for c in candidates if not c.note]
@@ -285,7 +304,12 @@ def _verdict(
     if gained is None:
         return said, None
     change, low, high = (round(-100 * x) for x in (gained.value, gained.upper, gained.lower))
-    figures = f"{change:+d} % in the error ({low:+d} to {high:+d})"
+    figures = f"{change:+d} % in the error ({low:+d} to {high:+d}) against {against}, the best without it"
+    if won.validation.n < _FEW:
+        return (
+            f"{said}; whether starting from the model pays cannot be told from so few rows: {figures}",
+            None,
+        )
     if gained.lower > 0:
         return f"{said}; starting from the model pays: {figures}", True
     if gained.upper < 0:

@@ -73,20 +73,40 @@ def _values_of(targets: Any) -> Any:
         return targets
     if not _is_values(targets):
         raise TuneError(
-            f"targets={os.fspath(targets)!r}: no file of values ({', '.join(_VALUES)}); a column can be named only of "
-            f"a file of rows ({', '.join(TABLES)})"
+            f"targets={os.fspath(targets)!r}: there is no such file of values ({', '.join(_VALUES)}); a column can be "
+            f"named only of a file of rows ({', '.join(TABLES)})"
         )
     path = os.fspath(targets)
+    if path.lower().endswith(".csv") and (column := _only_column(path)):
+        return targets_from(path, column)
     return _arrays(path) if path.lower().endswith(".npy") else _lines_of(path)
 
 
-def _lines_of(path: str) -> list[list[str]]:
-    """Values of a text file, one row a line; lines that are empty or begin with # are none."""
+def _only_column(path: str) -> str:
+    """The column beside ``id`` in a CSV file; empty if its first line does not name such."""
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        first = Path(path).read_text(encoding="utf-8-sig").partition("\n")[0]
+    except (OSError, ValueError):
+        return ""
+    names = [name.strip() for name in first.split(",")]
+    if "id" in names and len(names) > 2:
+        raise TuneError(
+            f"{path} has the columns {', '.join(map(repr, names))}: give the values of one, by id"
+        )
+    return next((name for name in names if name != "id"), "") if "id" in names else ""
+
+
+def _lines_of(path: str) -> Any:
+    """Values of a text file, one row a line, below a line of names if there is one.
+
+    Lines that begin with # are none; one that is empty is a row without a value, unless only such ones follow.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig").rstrip()
     except (OSError, ValueError) as error:
         raise ReadError(f"{path}: no readable values: {error}") from None
-    return [line.split(",") for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    lines = [line.split(",") for line in text.splitlines() if not line.lstrip().startswith("#")]
+    return lines[1:] if lines and np.isnan([number(word) for word in lines[0]]).all() else lines
 
 
 def _is_values(targets: Any) -> bool:
@@ -245,9 +265,15 @@ def _of_csv(path: str) -> tuple[list[str], Mapping[str, Any], dict[str, str], Ma
         rows = list(csv.reader(io.StringIO(text, newline="")))
     except OSError as error:
         raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise ReadError(f"{path}: no text in UTF-8: save it as such") from None
     except (ValueError, csv.Error) as error:
         raise ReadError(f"{path}: no readable table: {error}") from None
-    header, body = (rows[0], rows[1:]) if rows else ([], [])
+    header, body = ([name.strip() for name in rows[0]], rows[1:]) if rows else ([], [])
+    if len(header) == 1 and (separators := set(header[0]) & set(";\t|")):
+        raise ReadError(
+            f"{path}: columns are separated by {min(separators)!r}: commas are needed, and points in numbers"
+        )
     if any(len(row) != len(header) for row in body):
         line = next(k for k, row in enumerate(body) if len(row) != len(header))
         raise ReadError(f"{path}: row {line + 1} has {len(body[line])} fields, the header {len(header)}")

@@ -37,7 +37,7 @@ def gain(
     other: FloatArray,
     targets: FloatArray,
     groups: Sequence[str],
-    random_state: int = 0,
+    level: float = 0.95,
 ) -> Figure:
     """How much lower the mean absolute error of (n,) predictions is than that of others, as a share of the latter.
 
@@ -45,9 +45,9 @@ def gain(
     """
     names, which = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
     own, theirs = (np.bincount(which, np.abs(values - targets)) for values in (predicted, other))
-    counts = _counts(len(names), random_state)
+    counts = _counts(len(names), 0)
     drawn = 1.0 - (counts @ own) / np.maximum(counts @ theirs, _TINY)
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    low, high = np.quantile(drawn, [(1.0 - level) / 2, (1.0 + level) / 2])
     return Figure(float(1.0 - own.sum() / max(theirs.sum(), _TINY)), float(low), float(high))
 
 

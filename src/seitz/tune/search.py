@@ -19,7 +19,7 @@ from .checks import check_integer, check_said
 from .examples import Targets
 from .report import Tuned
 from .settings import Optimiser, Settings
-from .verbs import Chosen, Options, Plan, model_plan
+from .verbs import Options, Plan, chosen_options, model_plan
 
 Sampler = Literal["grid", "optuna"]
 
@@ -91,7 +91,7 @@ def search(
     if new_property or unit:
         check_said(new_property=new_property, unit=unit)
     verb = "transfer" if new_property else "adjust"
-    plan = model_plan(verb, model, table, targets, Chosen(**options), new_property, unit)
+    plan = model_plan(verb, model, table, targets, chosen_options(options), new_property, unit)
     start = "new head" if new_property else "fine-tune"
     own = plan.chosen.settings
     space = [replace(own, rate=r, optimiser=o, decay=d) for r, o, d in product(rates, optimisers, decays)]

@@ -81,6 +81,10 @@ def by_name(given: Any, ids: Sequence[str]) -> Listed | None:
         return None
     names = [str(name) for name in index]
     if not set(names) & set(ids):
+        if not getattr(index, "is_monotonic_increasing", True):
+            raise TuneError(
+                f"the index names no rows ({names[0]!r} against {ids[0]!r}), and is in no order: give values by id"
+            )
         return None
     values = given.to_numpy()
     return Listed(names, (values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values).tolist())

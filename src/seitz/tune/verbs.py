@@ -16,7 +16,7 @@ from seitz.descriptors import descriptor as find_descriptor
 from seitz.errors import OptionError, TuneError, WriteError
 
 from .checks import check_integer, check_kind, check_path, check_said, check_seed, check_share, check_texts
-from .examples import Examples, Targets, column, examples, with_test
+from .examples import Examples, Targets, column, examples, numbered, with_test
 from .grouping import GroupBy
 from .report import Tuned
 from .settings import Settings
@@ -128,6 +128,15 @@ class Chosen:
         )
 
 
+def chosen_options(options: Any) -> Chosen:
+    """The options, if there are such."""
+    known = list(Options.__annotations__)
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise OptionError(f"there is no option {unknown[0]!r}; there is {', '.join(known)}")
+    return Chosen(**options)
+
+
 def adjust(model: Any, table: Any, targets: Targets = None, **options: Unpack[Options]) -> Tuned:
     """The model, adjusted to examples of the property that it predicts: other settings, other alloys, other labels.
 
@@ -157,7 +166,7 @@ def adjust(model: Any, table: Any, targets: Targets = None, **options: Unpack[Op
     MissingExtraError
         torch or scikit-learn is not installed.
     """
-    plan = model_plan("adjust", model, table, targets, Chosen(**options))
+    plan = model_plan("adjust", model, table, targets, chosen_options(options))
     return plan.finish(plan.methods("fine-tune", "fine-tuned network"))
 
 
@@ -185,7 +194,7 @@ def transfer(
         See :class:`seitz.tune.Options`.
     """
     check_said(new_property=new_property, unit=unit)
-    plan = model_plan("transfer", model, table, targets, Chosen(**options), new_property, unit)
+    plan = model_plan("transfer", model, table, targets, chosen_options(options), new_property, unit)
     return plan.finish(plan.methods("new head", "network with a new head"))
 
 
@@ -212,15 +221,15 @@ def train(
         See :class:`seitz.tune.Options`.
     """
     check_said(property=property, unit=unit)
-    _check_machine(Chosen(**options))
+    _check_machine(chosen_options(options))
     from .methods import FROM_NOTHING, KERNEL_ALONE, Boosting, NetworkMethod
-    from .simple import MeanOfExamples
+    from .simple import MedianOfExamples
 
-    chosen = Chosen(**{"settings": Settings(rate=FROM_NOTHING)} | options)
+    chosen = chosen_options({"settings": Settings(rate=FROM_NOTHING)} | options)
     given = chosen.examples(table, targets, descriptor)
     _check_unit(given, unit, "what is said is")
     plan = _plan("train", None, None, given, chosen, property, unit)
-    methods: list[Any] = [MeanOfExamples(), Boosting(), KERNEL_ALONE]
+    methods: list[Any] = [MedianOfExamples(), Boosting(), KERNEL_ALONE]
     if chosen.networks:
         methods.append(NetworkMethod(None, "dense", chosen.settings, "network from scratch", True, False))
     return plan.finish(methods)
@@ -250,10 +259,10 @@ class Plan:
             KernelMethod,
             NetworkMethod,
         )
-        from .simple import MeanOfExamples, OffsetSlope
+        from .simple import MedianOfExamples, OffsetSlope
 
         found: list[Any] = [
-            MeanOfExamples(),
+            MedianOfExamples(),
             OffsetSlope(),
             Boosting(),
             KERNEL_ALONE,
@@ -303,10 +312,26 @@ def model_plan(
             f"{found.card.name} takes {wanted.name} (schema {wanted.digest}), the examples are of "
             f"{given.descriptor.name} (schema {given.descriptor.digest})"
         )
+    _check_unlearned(found, given)
     _check_unit(
         given, unit or found.card.unit, f"{found.card.name} predicts in" if not unit else "what is said is"
     )
     return _plan(verb, found, base, given, chosen, property, unit)
+
+
+def _check_unlearned(model: Any, given: Examples) -> None:
+    """Refuse rows that a tuned model has learned from: nothing that it says of them would be a test."""
+    from .report import METADATA_KEY, report
+
+    if METADATA_KEY.encode() not in model.content:
+        return
+    learned = {row.id for row in report(model).rows if row.part == "train"}
+    known = [] if numbered(given) else [name for name in given.ids if name in learned]
+    if known:
+        raise TuneError(
+            f"{model.card.name} has learned from {len(known)} of these rows, such as {known[0]}: its figures on them "
+            "would be no test; start from the model that it was made of, with all rows together"
+        )
 
 
 def _check_unit(given: Examples, unit: str, why: str) -> None:
@@ -317,7 +342,7 @@ def _check_unit(given: Examples, unit: str, why: str) -> None:
 
 def check(**options: Unpack[Options]) -> None:
     """Refuse options that make no sense or that this machine has not what it needs for, before any other work."""
-    _check_machine(Chosen(**options))
+    _check_machine(chosen_options(options))
 
 
 def _check_machine(chosen: Chosen) -> None:
