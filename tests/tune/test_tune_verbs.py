@@ -483,8 +483,9 @@ def test_figures_show_rows_and_highlight_some(adjusted):
     report = adjusted.report
     row = report.rows[0]
     figure = tune.plots.parity(report, highlight=[row.id])
-    assert {trace.name for trace in figure.data} >= {"before", "after", "highlighted"}
-    assert len(figure.data[1].x) == 48
+    points = {trace.name: len(trace.x) for trace in figure.data if trace.name}
+    parts = {"after, unseen training rows": report.n_train, "after, test part": report.n_test}
+    assert points == {"before": 48, "highlighted": 1} | parts and "test part" in figure.layout.title.text
     system = "-".join(reversed(row.group.split("-")))
     marked = tune.plots.residuals(report, highlight=[system]).data[-1]
     assert len(marked.x) == sum(other.group == row.group for other in report.rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +34,7 @@ def parity(found: Report, *, highlight: Collection[str] = (), part: str = "") ->
     OptionError
         Something to highlight that no row has, or an unknown part.
     """
-    from seitz.plots.style import ABOVE, BLUE, GREY, INK, new_figure, plotly
+    from seitz.plots.style import ABOVE, GREY, INK, new_figure, plotly
 
     rows = _rows(found, part)
     marked = _marked(rows, highlight)
@@ -43,7 +43,7 @@ def parity(found: Report, *, highlight: Collection[str] = (), part: str = "") ->
     before = [row for row in rows if np.isfinite(row.before)]
     if before:
         traces.append(_points(go, before, [row.before for row in before], "before", GREY))
-    traces.append(_points(go, rows, [row.after for row in rows], "after", BLUE))
+    traces += _after(go, rows, lambda row: row.after)
     traces += _highlighted(go, marked, [row.after for row in marked])
     ends = [x for row in rows for x in (row.target, row.after)]
     low, high = min(ends), max(ends)
@@ -60,12 +60,12 @@ def parity(found: Report, *, highlight: Collection[str] = (), part: str = "") ->
 
 def residuals(found: Report, *, highlight: Collection[str] = (), part: str = "") -> Figure:
     """Value minus target against target; parameters and errors as for :func:`parity`."""
-    from seitz.plots.style import ABOVE, BLUE, INK, new_figure, plotly
+    from seitz.plots.style import ABOVE, INK, new_figure, plotly
 
     rows = _rows(found, part)
     marked = _marked(rows, highlight)
     go = plotly()
-    traces = [_points(go, rows, [row.after - row.target for row in rows], "after", BLUE)]
+    traces = _after(go, rows, lambda row: row.after - row.target)
     traces += _highlighted(go, marked, [row.after - row.target for row in marked])
     figure = new_figure(
         traces, _title(found), legend=ABOVE,
@@ -119,7 +119,20 @@ def learning_curve(found: Report, candidate: str = "") -> Figure:
 
 
 def _title(found: Report) -> str:
-    return f"{found.property}: mean absolute error {found.after.mae.value:.3g} {found.unit}"
+    where = "test part" if found.n_test else "unseen training rows"
+    return f"{found.property}: mean absolute error {found.after.mae.value:.3g} {found.unit}, {where}"
+
+
+def _after(go: Any, rows: Sequence[Row], value: Callable[[Row], float]) -> list[Any]:
+    """Points of each part in a colour of its own."""
+    from seitz.plots.style import BLUE, SKY
+
+    traces = []
+    for part, name, colour in (("train", "unseen training rows", SKY), ("test", "test part", BLUE)):
+        own = [row for row in rows if row.part == part]
+        if own:
+            traces.append(_points(go, own, [value(row) for row in own], f"after, {name}", colour))
+    return traces
 
 
 def _rows(found: Report, part: str) -> list[Row]:
