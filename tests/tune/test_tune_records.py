@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import seitz
-from seitz.errors import ReadError, TuneError
+from seitz.errors import OptionError, ReadError, TuneError
+from seitz.tune import adjust, examples
 from seitz.tune.reading import as_table
 
 
@@ -61,3 +62,16 @@ def test_lines_of_features_are_still_features(tmp_path, records):
     seitz.featurize(records, descriptor="seitz").write(path)
     found = as_table(str(path), [1.0, 2.0, 3.0, 4.0], "seitz", None)
     assert found.table.values.shape == (4, 446)
+
+
+def test_the_unit_of_fetched_targets_is_known(tmp_path, records):
+    rows = [record | {"target": float(k)} for k, record in enumerate(records)]
+    told = json.dumps({"target": {"unit": "kJ/mol"}}).encode()
+    arrow = pa.Table.from_pylist(rows)
+    pq.write_table(arrow.replace_schema_metadata({b"seitz.optimade": told}), tmp_path / "fetched.parquet")
+    assert examples(tmp_path / "fetched.parquet", "target", descriptor="seitz").unit == "kJ/mol"
+    assert examples(tmp_path / "fetched.parquet", "energy", descriptor="seitz").unit == ""
+    with pytest.raises(OptionError, match="in kJ/mol, default predicts in eV/atom: nothing is converted"):
+        adjust("default", tmp_path / "fetched.parquet", "target", group_by="row")
+    pq.write_table(arrow.replace_schema_metadata({b"seitz.optimade": b"[]"}), tmp_path / "odd.parquet")
+    assert examples(tmp_path / "odd.parquet", "target", descriptor="seitz").unit == ""

@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal
 from tune_samples import crystals, network, target
 
 import seitz
-from seitz import tune
+from seitz import models, tune
 from seitz.errors import ModelError, OptionError, ReadError, SeitzError, TuneError, WriteError
 from seitz.tune.reading import targets_from
 
@@ -211,6 +211,23 @@ def test_tables_of_other_programs_get_a_hint(tmp_path, content, what):
         targets_from(str(tmp_path / "y.csv"), "energy")
 
 
+def test_whose_values_they_are_must_be_said(tmp_path):
+    """Row numbers are no ids: files may be called 0, 1, 2, and come in another order."""
+    (tmp_path / "y.csv").write_text("file,energy\n1,0.5\n\n")
+    with pytest.raises(TuneError, match="has no column 'id'; there is 'file', 'energy'"):
+        targets_from(str(tmp_path / "y.csv"), "energy")
+    (tmp_path / "y.csv").write_text("id,energy\na,0.5\n\n\n")
+    assert targets_from(str(tmp_path / "y.csv"), "energy").ids == ["a"]
+
+
+def test_an_id_of_several_crystals_has_no_target():
+    ids = list(table().ids)
+    ids[2] = ids[7]
+    found = tune.examples(table(), {name: 1.0 + k for k, name in enumerate(dict.fromkeys(ids))}, ids=ids)
+    assert [row.index for row in found.excluded] == [2, 7]
+    assert found.excluded[0].reason == "2 different crystals have this id"
+
+
 def test_blanks_around_names_of_columns_are_none(tmp_path):
     (tmp_path / "y.csv").write_text(" id , energy \na,1\n")
     assert targets_from(str(tmp_path / "y.csv"), "energy").values == [1.0]
@@ -274,6 +291,19 @@ def test_targets_of_another_size_than_the_model_says_are_remarked():
     y = network().predict(crystals().values) + target(crystals())
     said = [tune.adjust(network(), crystals(), scale * y, **QUICK).report.warnings for scale in (1.0, 96.485)]
     assert ["is that their unit?" in "".join(warnings) for warnings in said] == [False, True]
+
+
+def test_rows_that_the_model_may_have_seen_are_remarked_and_no_gain_is_sold():
+    metric = models.Metric("mean absolute error", 0.3, "eV/atom", "other systems", 100)
+    known = network(metrics=(metric,))
+    y = known.predict(crystals().values) + 1e-3 * target(crystals())
+    report = tune.adjust(known, crystals(), y, **QUICK).report
+    assert any("it may have been trained on them" in warning for warning in report.warnings)
+    shifted = tune.adjust(known, crystals(), y + 1.0, **QUICK).report
+    assert not any("trained on them" in warning for warning in shifted.warnings)
+    assert "the model as it was errs by" not in shifted.says
+    noise = known.predict(crystals().values) + 0.05 * np.random.default_rng(1).normal(size=48)
+    assert "adjusting it does not help" in tune.adjust(known, crystals(), noise, **QUICK).report.says
 
 
 def test_skewed_noise_is_no_knowledge():

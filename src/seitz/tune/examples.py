@@ -186,8 +186,8 @@ def examples(
     kept = np.flatnonzero(good)
     return Examples(
         own.values[kept], beside.values[kept], tuple(own.ids[k] for k in kept), tuple(names[k] for k in kept),
-        grouped_by, own.descriptor, None if fractions is None else fractions[kept] > 0, property, unit, excluded,
-        beside.unmatched, found.remarks,
+        grouped_by, own.descriptor, None if fractions is None else fractions[kept] > 0, property,
+        unit or found.unit, excluded, beside.unmatched, found.remarks,
     )  # fmt: skip
 
 
@@ -326,6 +326,7 @@ def _reasons(table: FeatureTable, beside: Beside) -> list[str]:
             reasons.append(far.get(k, ""))
     sound = [k for k, reason in enumerate(reasons) if not reason]
     alike = dict(zip(sound, same_rows(table.values[sound]).tolist(), strict=True))
+    _mark_ambiguous(reasons, sound, table.ids, alike)
     for keys, what in ((table.ids, "id"), (alike, "features")):
         _mark_contradictions(reasons, sound, keys, flat, what, table.ids)
     return reasons
@@ -335,6 +336,18 @@ def _about_feature(table: FeatureTable, row: int, column: int) -> str:
     value = table.values[row, column]
     told = f"too large for single precision: {value:g}" if np.isfinite(value) else "no finite number"
     return f"the feature {table.names[column]} is {told}"
+
+
+def _mark_ambiguous(
+    reasons: list[str], sound: Sequence[int], ids: Sequence[str], alike: Mapping[int, int]
+) -> None:
+    """Set aside all rows of an id that stands for several crystals: whose target it is cannot be known."""
+    crystals: dict[str, set[int]] = {}
+    for k in sound:
+        crystals.setdefault(ids[k], set()).add(alike[k])
+    for k in sound:
+        if len(crystals[ids[k]]) > 1:
+            reasons[k] = f"{len(crystals[ids[k]])} different crystals have this id"
 
 
 def _mark_contradictions(

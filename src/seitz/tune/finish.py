@@ -30,6 +30,7 @@ from .task import Fitted, Task
 _DRIFT = 1e-3  # of the spread of the targets, between the file and what was judged
 _FEW = 30
 _SURE = 0.99
+_SEEN = 2.0  # times less than its card says, a model errs on what it has seen
 _ALIKE = 3.0  # times the spread of the model's values
 
 
@@ -125,6 +126,7 @@ class Finish:
         rows, before, after = self._rows(winner, model)
         gained, against = self._gain()
         says, pays = _verdict(winner.name, candidates, gained, against, unit)
+        says += self._about_before(winner)
         return Report(
             verb=self.verb, model="" if self.model is None else self.model.card.name, property=property, unit=unit,
             chosen=winner.name, says=says, pays=pays, candidates=candidates, before=before, after=after,
@@ -135,6 +137,14 @@ class Finish:
             drift=drift, warnings=self._warnings(winner, intervals), extra=self.extra,
             gain=gained,
         )  # fmt: skip
+
+    def _about_before(self, winner: Entry) -> str:
+        """A word where the model as it was does as well on the same rows."""
+        if self.verb != "adjust" or self.base is None:
+            return ""
+        error = float(np.abs(self.contest.views.value[:, 0] - self.contest.targets).mean())
+        as_well = error <= self.contest.errors(winner)
+        return f"; the model as it was errs by {error:.3g}: adjusting it does not help" if as_well else ""
 
     def _gain(self) -> tuple[Figure | None, str]:
         """What starting from the model brings, against the name of the best that does not; means included."""
@@ -219,7 +229,7 @@ class Finish:
         if n < _FEW:
             said.append(f"{n} examples to learn from: what was chosen may owe to chance")
         said += [f"{name} was left out: {why}" for name, why in self.contest.left_out.items()]
-        said += self._about_unit()
+        said += [*self._about_unit(), *self._about_overlap()]
         if intervals.factor is None:
             said.append(f"{n} examples are too few for {100 * self.level:g} % intervals: there are none")
         elif n < 100:
@@ -227,6 +237,19 @@ class Finish:
         if self.given.excluded:
             said.append(f"{len(self.given.excluded)} of {self.given.n_given} rows were set aside")
         return tuple(said)
+
+    def _about_overlap(self) -> list[str]:
+        """A remark where the model errs so much less than its card says that it may have seen these rows."""
+        if self.verb != "adjust" or self.base is None:
+            return []
+        told = next((m for m in self.model.card.metrics if m.name == "mean absolute error"), None)
+        error = float(np.abs(self.contest.views.value[:, 0] - self.contest.targets).mean())
+        if told is None or error > told.value / _SEEN:
+            return []
+        return [
+            f"{self.model.card.name} errs by {error:.2g} {told.unit} on these rows, and by {told.value:.2g} on its "
+            "card: it may have been trained on them; then errors and intervals hold for such rows alone"
+        ]
 
     def _about_unit(self) -> list[str]:
         """A remark where targets are so unlike what the model says that they may be in another unit."""

@@ -18,7 +18,7 @@ from seitz.elements import SYMBOLS
 from seitz.errors import ReadError, TuneError
 from seitz.table import FeatureTable
 
-from .records import structures_in, values_of
+from .records import structures_in, unit_in, values_of
 from .targets import Listed, number
 
 #: Endings of tables.
@@ -36,6 +36,8 @@ class Found(NamedTuple):
     """(n, 112) atomic fractions, where known."""
     remarks: tuple[str, ...] = ()
     """What to be careful with."""
+    unit: str = ""
+    """Of the targets, if a file says it."""
 
 
 def as_table(given: Any, targets: Any, descriptor: str | Descriptor, walk: Walk | None) -> Found:
@@ -146,7 +148,8 @@ def _of_file(path: str, targets: Any, descriptor: str | Descriptor, walk: Walk |
         named = isinstance(targets, str) and not _is_values(targets)
         values = values_of(path, records, targets) if named else targets
         ids = [str(record.get("id", k)) for k, record in enumerate(records)]
-        return _of_structures(records, values, find_descriptor(descriptor, walk), ids)
+        found = _of_structures(records, values, find_descriptor(descriptor, walk), ids)
+        return found._replace(unit=unit_in(path, targets) if named else "")
     ids, columns, metadata, extra = _columns(path)
     said, schema = metadata.get("seitz.descriptor", ""), metadata.get("seitz.schema", "")
     if not descriptor and not said:
@@ -252,7 +255,9 @@ def _of_parquet(path: str) -> tuple[list[str], Mapping[str, Any], dict[str, str]
     return [str(name) for name in ids], columns, metadata, extra
 
 
-def _of_csv(path: str) -> tuple[list[str], Mapping[str, Any], dict[str, str], Mapping[str, Any]]:
+def _of_csv(
+    path: str, *, needs_ids: bool = False
+) -> tuple[list[str], Mapping[str, Any], dict[str, str], Mapping[str, Any]]:
     """Columns of a CSV file; text that is no number is NaN, so that its row is set aside and counted."""
     import csv
     import io
@@ -262,7 +267,7 @@ def _of_csv(path: str) -> tuple[list[str], Mapping[str, Any], dict[str, str], Ma
     try:
         with open_stream(path) as stream:
             text = stream.read().decode("utf-8-sig")
-        rows = list(csv.reader(io.StringIO(text, newline="")))
+        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     except OSError as error:
         raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
@@ -279,6 +284,10 @@ def _of_csv(path: str) -> tuple[list[str], Mapping[str, Any], dict[str, str], Ma
         raise ReadError(f"{path}: row {line + 1} has {len(body[line])} fields, the header {len(header)}")
     if not header:
         raise ReadError(f"{path}: empty, not even a header")
+    if needs_ids and "id" not in header:
+        raise TuneError(
+            f"{path} has no column 'id'; there is {', '.join(map(repr, header))}: whose values they are is not said"
+        )
     _check_single(path, header)
     columns = {name: _floats([row[k] for row in body]) for k, name in enumerate(header) if name != "id"}
     ids = [row[header.index("id")] for row in body] if "id" in header else [str(k) for k in range(len(body))]
@@ -351,7 +360,7 @@ def targets_from(path: str, column: str) -> Listed:
     ReadError
         A file that cannot be read.
     """
-    ids, columns, _, _ = _of_csv(path)
+    ids, columns, _, _ = _of_csv(path, needs_ids=True)
     if column not in columns:
         raise TuneError(f"{path} has no column {column!r}; there is {', '.join(columns) or 'no other'}")
     return Listed(ids, columns[column].tolist())

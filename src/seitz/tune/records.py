@@ -39,6 +39,19 @@ def values_of(path: str, records: list[dict[str, Any]], column: str) -> list[Any
     return [record.get(column) for record in records]
 
 
+def unit_in(path: str, column: str) -> str:
+    """Unit of the targets that ``seitz.optimade`` has fetched into a file; empty where a file does not say."""
+    if not path.lower().endswith(".parquet") or column != "target":
+        return ""
+    import pyarrow.parquet as pq
+
+    try:
+        told = json.loads((pq.read_schema(path).metadata or {})[b"seitz.optimade"])["target"]["unit"]
+    except (KeyError, TypeError, ValueError):
+        return ""
+    return told if isinstance(told, str) else ""
+
+
 def _of_parquet(path: str) -> list[dict[str, Any]] | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
