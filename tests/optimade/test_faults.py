@@ -335,8 +335,8 @@ def test_known_records_in_any_order_without_end_are_an_error(fetched, server):
     assert len(server.seen) == 4
 
 
-def test_far_more_than_was_announced_is_an_error(fetched, server, monkeypatch):
-    monkeypatch.setattr(walk, "_ROOM", 100)
+def ever_new(server, meta):
+    """A fault: records that nobody has seen before on every page, and a link to the next one."""
     first, pages = [], count(1)
 
     def invented(document):
@@ -344,8 +344,14 @@ def test_far_more_than_was_announced_is_an_error(fetched, server, monkeypatch):
         page = next(pages)
         document["data"] = [entry | {"id": f"{page}-{k}"} for k, entry in enumerate(first)]
         document["links"]["next"] = f"{server.url}/v1/structures?page_offset={page}"
-        document["meta"] |= {"data_returned": 9, "more_data_available": True}
+        document["meta"] = meta
 
+    return invented
+
+
+def test_far_more_than_was_announced_is_an_error(fetched, server, monkeypatch):
+    monkeypatch.setattr(walk, "_ROOM", 100)
+    invented = ever_new(server, {"data_returned": 9, "more_data_available": True})
     server.reset(always=invented)
     words = (
         r"is still not the last, with 120 records, of 9 that were announced, so .* a limit allows for more"
@@ -361,15 +367,7 @@ def test_far_more_than_was_announced_is_an_error(fetched, server, monkeypatch):
 def test_a_list_of_unknown_length_has_a_bound_and_a_limit_is_another(fetched, server, monkeypatch, announced):
     """No count, or one of each page, and new records without end."""
     monkeypatch.setattr(walk, "_MOST", 100)
-    first, pages = [], count(1)
-
-    def invented(document):
-        first[:] = first or document["data"]
-        page = next(pages)
-        document["data"] = [entry | {"id": f"{page}-{k}"} for k, entry in enumerate(first)]
-        document["links"]["next"] = f"{server.url}/v1/structures?page_offset={page}"
-        document["meta"] = {"data_returned": announced} if announced else {}
-
+    invented = ever_new(server, {"data_returned": announced} if announced else {})
     server.reset(always=invented)
     with pytest.raises(OptimadeError, match=r"page 13 is still not the last, with 104 records, so"):
         fetched()

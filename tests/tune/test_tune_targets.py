@@ -191,6 +191,8 @@ def test_lines_stand_beside_rows_whatever_is_in_them(tmp_path):
         "id,energy\n" + "\n".join(f"{i},{v}" for i, v in reversed([*zip(table().ids, y, strict=True)]))
     )
     assert_array_equal(tune.examples(table(), path).targets, target(table()))
+    path.write_text("\n".join(["nan", *y[1:]]))  # a missing value is no name of a column
+    assert [row.index for row in tune.examples(table(), path).excluded] == [0]
     path.write_text("id,energy,gap\n")
     with pytest.raises(TuneError, match="has the columns 'id', 'energy', 'gap': give the values of one"):
         tune.examples(table(), path)

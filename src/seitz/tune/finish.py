@@ -138,11 +138,15 @@ class Finish:
             gain=gained,
         )  # fmt: skip
 
+    def _error_before(self) -> float:
+        """Mean absolute error of the model as it was, on the training rows."""
+        return float(np.abs(self.contest.views.value[:, 0] - self.contest.targets).mean())
+
     def _about_before(self, winner: Entry) -> str:
         """A word where the model as it was does as well on the same rows."""
         if self.verb != "adjust" or self.base is None:
             return ""
-        error = float(np.abs(self.contest.views.value[:, 0] - self.contest.targets).mean())
+        error = self._error_before()
         as_well = error <= self.contest.errors(winner)
         return f"; the model as it was errs by {error:.3g}: adjusting it does not help" if as_well else ""
 
@@ -243,7 +247,7 @@ class Finish:
         if self.verb != "adjust" or self.base is None:
             return []
         told = next((m for m in self.model.card.metrics if m.name == "mean absolute error"), None)
-        error = float(np.abs(self.contest.views.value[:, 0] - self.contest.targets).mean())
+        error = self._error_before()
         if told is None or error > told.value / _SEEN:
             return []
         return [

@@ -108,7 +108,12 @@ def _lines_of(path: str) -> Any:
     except (OSError, ValueError) as error:
         raise ReadError(f"{path}: no readable values: {error}") from None
     lines = [line.split(",") for line in text.splitlines() if not line.lstrip().startswith("#")]
-    return lines[1:] if lines and np.isnan([number(word) for word in lines[0]]).all() else lines
+    return lines[1:] if lines and all(map(_is_name, lines[0])) else lines
+
+
+def _is_name(word: str) -> bool:
+    """Whether a word is the name of a column, rather than a value that is missing or no finite number."""
+    return word.strip().lower().lstrip("+-") not in ("", "nan", "inf", "infinity") and np.isnan(number(word))
 
 
 def _is_values(targets: Any) -> bool:

@@ -39,7 +39,7 @@ def number(value: Any) -> float:
     """A real number; NaN for what is none, such as text, dates, complex and masked values."""
     if isinstance(value, bool | np.bool_ | complex | np.complexfloating | np.datetime64 | np.timedelta64):
         return float("nan")
-    if isinstance(value, str) and "_" in value:  # which Python reads as a number
+    if isinstance(value, str) and ("_" in value or not value.isascii()):  # which Python may read as a number
         return float("nan")
     try:
         return float("nan") if value is np.ma.masked else float(value)
