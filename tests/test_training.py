@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import json
 import sys
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from training.ensemble import Ensemble  # noqa: E402
 from training.evaluate import polymorphs, report, resampled  # noqa: E402
 from training.fit import Recipe, fit, predict  # noqa: E402
 from training.graph import build  # noqa: E402
+from training.orderings import METALS, PER_MIXED, orderings  # noqa: E402
 from training.report import by_element, pairs  # noqa: E402
-from training.sources import SUBSTITUTED, Rows, fold_of, replaced  # noqa: E402
+from training.sources import SUBSTITUTED, Rows, fold_of, is_kept_out, replaced  # noqa: E402
 from training.uncertainty import calibrate, nearest, promised  # noqa: E402
 
 from seitz.elements import SYMBOLS  # noqa: E402
@@ -156,9 +158,27 @@ def substituted() -> list[dict[str, str]]:
 def test_substituted_crystals_are_in_systems_that_may_be_trained_on(substituted):
     assert len(substituted) > 10_000
     for row in substituted:
-        symbols = {SYMBOLS[int(pair.split(">")[1])] for pair in row["substitution"].split()}
+        numbers = [int(pair.split(">")[1]) for pair in row["substitution"].split()]
+        symbols = {SYMBOLS[z] for z in numbers}
         digest = hashlib.sha256("-".join(sorted(symbols)).encode()).hexdigest()
         assert int(digest, 16) % 100 >= 15  # the others are held out of all data
+        assert not is_kept_out(numbers)
+
+
+def test_orderings_put_other_metals_on_the_sites_of_metals(tmp_path):
+    folder = tmp_path / "mp_formation_energy"
+    folder.mkdir()
+    cells = {f"a{z}": [z, z, 8, 9] for z in (22, 23, 24, 25, 26)} | {"b": [11, 8, 9], "c": [25] + [8, 9] * 15}
+    with gzip.open(folder / "data.jsonl.gz", "wt", encoding="utf-8") as lines:
+        for name, numbers in cells.items():
+            record = {"id": name, "lattice": np.eye(3).tolist(), "frac_coords": [], "atomic_numbers": numbers}
+            lines.write(json.dumps(record) + "\n")
+    found = list(orderings(tmp_path, {z: float(z) for z in range(113)}))
+    assert 5 <= len(found) <= 5 * PER_MIXED and {one["record"]["id"][0] for one in found} == {"a"}
+    for one in found:
+        metal = one["record"]["atomic_numbers"][0]
+        assert one["to"][8] == 8 and one["to"][metal] in METALS and one["to"][metal] != metal
+        assert not is_kept_out(one["to"].values())
 
 
 def test_a_substituted_crystal_has_its_elements_and_its_volume():

@@ -1,8 +1,9 @@
-"""Structures of one formula in the arrangements of others, labelled by CHGNet: what teaches to tell polymorphs apart.
+"""Crystals that are not in the data, labelled by CHGNet: what teaches to tell polymorphs and volumes apart.
 
 The data holds few polymorphs. Here every composition gets the arrangements of chemically similar ones, at the volume
 where CHGNet's pressure vanishes, and CHGNet's energy. ``substituted.csv.gz`` beside this file holds the result: which
-crystal was taken, what stands for what, the volume and the energy; `python -m training.teacher DATA` makes it again
+crystal was taken, what stands for what, the volume and the energy. It also holds cells with ordered anions
+(`orderings.py`) and elements under pressure (`strained.py`); `python -m training.teacher DATA` makes it again
 (`pip install chgnet==0.4.2`, about an hour on two cores; an interrupted run goes on where it stopped).
 
 What was tried and ranked no better, by members on systems they had not seen: arrangements for all 14,939 formulas
@@ -31,6 +32,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from .orderings import orderings
+from .strained import strained_elements
 
 FILE = Path(__file__).with_name("substituted.csv.gz")
 FIELDS = ("parent", "substitution", "volume", "energy")
@@ -210,7 +214,7 @@ def main() -> None:
     data = Path(sys.argv[1])
     work = Path(sys.argv[2] if len(sys.argv) > 2 else "build/training/teacher")
     work.mkdir(parents=True, exist_ok=True)
-    chosen = list(substitutions(data))
+    chosen = [*substitutions(data), *orderings(data, _mendeleev(data))]
     jobs = []
     for start in range(0, len(chosen), CHUNK):
         chunk = chosen[start : start + CHUNK]
@@ -225,6 +229,8 @@ def main() -> None:
         out.write((",".join(FIELDS) + "\n").encode())
         for *_, path in jobs:
             out.write(path.read_bytes())
+        for row in strained_elements(data):
+            out.write((",".join(row) + "\n").encode())
 
 
 if __name__ == "__main__":
