@@ -42,6 +42,11 @@ _INTRODUCTION = {
         "surface of the cell of site *i*, ω<sub>ik</sub> its share of the solid angle, *r* covalent radii, *X* "
         "electronegativities, *V*⁰ the volume per atom of the elements."
     ),
+    "ions": (
+        "What an ionic picture says, with charges guessed from the composition: see the [feature guide]"
+        "(features.md#ions-seitz_ionic). *q* are formal charges, *r* covalent radii, *R*<sub>ik</sub> the length of a "
+        "bond of valence 1, *n*<sub>ik</sub> the direction of a face."
+    ),
     "composition": "Neither positions nor cells enter, only which elements there are and how many.",
     "site properties": "Properties of the elements on the sites; positions do not enter.",
 }

@@ -113,8 +113,7 @@ Status featurize_one(const StructureBatch& batch, std::size_t s, const SpeciesTa
   write_geometry(own.moments, volume, block.geometry);
   write_differences(own.moments, kGeometryColumns, table.n_properties, block.differences);
   own.composition.write(table, own.decoration, block);
-  block.leave_out_order();
-  block.leave_out_scale();
+  block.leave_out_sections();
   return {};
 }
 
@@ -126,7 +125,7 @@ Status featurize_one_tessellated(const StructureBatch& batch, std::size_t s, con
   const auto n_sites = static_cast<std::size_t>(batch.offsets[s + 1]) - begin;
   const Packing packing(batch.lattices + 9 * s, batch.frac_coords + 3 * begin, n_sites);
   FaceTable faces;
-  const Status status = tessellate(packing, n_threads, Terms::reduced, faces, sections.scale);
+  const Status status = tessellate(packing, n_threads, Terms::reduced, faces, sections.need_directions());
   if (status.failure != Failure::none) return status;
   const double* weights = batch.weights ? batch.weights + begin : nullptr;
   const FaceView view = faces.view(packing.lattice().volume);
@@ -135,7 +134,7 @@ Status featurize_one_tessellated(const StructureBatch& batch, std::size_t s, con
     look_closer(table, batch.species + begin, i, view.neighbours + first, view.distances + first, view.n_faces(i),
                 closest);
   }
-  const DecoratedGeometry geometry(view, weights, sections, n_threads);
+  const DecoratedGeometry geometry(view, &packing, weights, sections, n_threads);
   geometry.decorate(table, batch.species + begin, n_threads, work, out);
   return {};
 }

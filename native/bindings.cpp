@@ -48,11 +48,14 @@ void require(bool condition, const char* message) {
 }
 
 // The species table of Python: properties, elements of each species, ionic electronegativities, valence columns,
-// oxidation states of each element, columns of what has a scale.
-using TableArrays = std::tuple<Table, Longs, Ints, Doubles, Doubles, Ints, Longs, Ints, Ints>;
+// oxidation states of each element, columns of what has a scale; of ions: properties, charges that each element may
+// take, and what these cost.
+using TableArrays =
+    std::tuple<Table, Longs, Ints, Doubles, Doubles, Ints, Longs, Ints, Ints, Table, Longs, Ints, Doubles>;
 
 seitz::SpeciesTable species_table(const TableArrays& arrays) {
-  const auto& [properties, offsets, elements, amounts, negativity, valence, state_offsets, states, scale] = arrays;
+  const auto& [properties, offsets, elements, amounts, negativity, valence, state_offsets, states, scale, ionic,
+               charge_offsets, charges, costs] = arrays;
   require(offsets.shape(0) == properties.shape(0) + 1, "species offsets do not match the property table");
   require(elements.shape(0) == amounts.shape(0), "species elements and amounts differ in length");
   require(valence.shape(0) == 4, "four valence columns are needed");
@@ -62,6 +65,10 @@ seitz::SpeciesTable species_table(const TableArrays& arrays) {
                                                return c >= 0 && static_cast<std::size_t>(c) < n;
                                              }),
           "four columns are needed for what has a scale");
+  require(ionic.shape(0) == properties.shape(0) && ionic.shape(1) == seitz::SpeciesTable::kIonicColumns,
+          "four properties of every ion are needed");
+  require(charge_offsets.shape(0) == negativity.shape(0) + 1 && charges.shape(0) == costs.shape(0),
+          "charges of every element are needed, and their costs");
   const auto column = [&, first = scale.data()](std::size_t k) { return static_cast<std::size_t>(first[k]); };
   return {properties.shape(0),
           properties.shape(1),
@@ -73,7 +80,8 @@ seitz::SpeciesTable species_table(const TableArrays& arrays) {
           valence.data(),
           state_offsets.data(),
           states.data(),
-          {column(0), column(1), column(2), column(3)}};
+          {column(0), column(1), column(2), column(3)},
+          {ionic.data(), charge_offsets.data(), charges.data(), costs.data()}};
 }
 
 // An index beyond the table would be read as memory: checked once per call, whatever Python promised.
@@ -83,11 +91,11 @@ void require_species(const std::int32_t* species, std::size_t n, const seitz::Sp
   require(known, "a species index is outside the property table");
 }
 
-// Rule of the walks, and 4 if the section of scale is wanted.
+// Rule of the walks, 4 if the section of scale is wanted, 8 if the ionic one is.
 seitz::Sections wanted_sections(int code) {
   const int walk = code % 4;
-  require(code >= 0 && code <= 6 && walk <= 2, "no such sections");
-  return {static_cast<seitz::Walk>(walk), code >= 4};
+  require(code >= 0 && code < 16 && walk <= 2, "no such sections");
+  return {static_cast<seitz::Walk>(walk), (code & 4) != 0, (code & 8) != 0};
 }
 
 std::tuple<int, std::int64_t, std::int64_t> as_tuple(const seitz::Status& status) {
@@ -166,14 +174,17 @@ seitz::FaceView face_view(const FaceArrays& arrays) {
   return {n_sites, volume, offsets.data(), neighbours.data(), translations, areas.data(), distances.data()};
 }
 
-auto featurize_decorations(const FaceArrays& arrays, const std::optional<Coords>& directions,
+// `crystal`: lattice and fractional coordinates, `directions`: one per face; needed by some sections.
+auto featurize_decorations(const FaceArrays& arrays, const std::optional<std::pair<Lattice3, Coords>>& crystal,
+                           const std::optional<Coords>& directions,
                            const In<std::int32_t, nb::ndim<2>>& species, const TableArrays& table, int sections,
                            std::size_t n_threads) {
   seitz::FaceView faces = face_view(arrays);
   const seitz::Sections wanted = wanted_sections(sections);
-  require(!wanted.scale || (directions && directions->shape(0) == faces.begin(faces.n_sites)),
+  require(!wanted.need_directions() || (directions && directions->shape(0) == faces.begin(faces.n_sites)),
           "one direction per face is needed");
   static_assert(sizeof(seitz::Vec3) == 3 * sizeof(double));
+  require(!wanted.ionic || (crystal && crystal->second.shape(0) == faces.n_sites), "positions of all sites are needed");
   if (directions) faces.directions = reinterpret_cast<const seitz::Vec3*>(directions->data());
   const seitz::SpeciesTable properties = species_table(table);
   require(species.shape(1) == faces.n_sites, "one species per site is needed");
@@ -182,7 +193,10 @@ auto featurize_decorations(const FaceArrays& arrays, const std::optional<Coords>
   std::vector<double> blocks(n * width);
   {
     const nb::gil_scoped_release unlocked;
-    seitz::featurize_decorations(faces, wanted, properties, species.data(), n, n_threads, blocks.data());
+    std::optional<seitz::Packing> packing;
+    if (wanted.ionic) packing.emplace(crystal->first.data(), crystal->second.data(), faces.n_sites);
+    seitz::featurize_decorations(faces, packing ? &*packing : nullptr, wanted, properties, species.data(), n, n_threads,
+                                 blocks.data());
   }
   return owned(std::move(blocks), {n, width});
 }
@@ -310,8 +324,7 @@ auto random_block(const SublatticeArrays& arrays, const Ints& species, const Tab
       }
     }
     seitz::composition_block(properties, kinds, counts, block);
-    block.leave_out_order();
-    block.leave_out_scale();
+    block.leave_out_sections();
   }
   const std::size_t width = out.size();
   return owned(std::move(out), {width});
@@ -326,8 +339,8 @@ NB_MODULE(_core, m) {
         "frac_coords"_a.noconvert(), "species"_a.noconvert(), "weights"_a.none(), "table"_a, "sections"_a,
         "n_threads"_a);
   m.def("tessellate", &tessellate, "lattice"_a.noconvert(), "frac_coords"_a.noconvert(), "n_threads"_a);
-  m.def("featurize_decorations", &featurize_decorations, "faces"_a, "directions"_a.none(), "species"_a.noconvert(),
-        "table"_a, "sections"_a, "n_threads"_a);
+  m.def("featurize_decorations", &featurize_decorations, "faces"_a, "crystal"_a.none(), "directions"_a.none(),
+        "species"_a.noconvert(), "table"_a, "sections"_a, "n_threads"_a);
   nb::class_<seitz::Host>(m, "Host")
       .def(
           "__init__",

@@ -20,8 +20,8 @@ void over_sites(std::size_t n_sites, std::size_t n_threads, Body&& body) {
 
 }  // namespace
 
-DecoratedGeometry::DecoratedGeometry(const FaceView& faces, const double* site_weights, const Sections& sections,
-                                     std::size_t n_threads)
+DecoratedGeometry::DecoratedGeometry(const FaceView& faces, const Packing* packing, const double* site_weights,
+                                     const Sections& sections, std::size_t n_threads)
     : faces_(faces), walk_(sections.walk) {
   const std::size_t n = faces.n_sites;
   sites_.reserve(n);
@@ -41,6 +41,7 @@ DecoratedGeometry::DecoratedGeometry(const FaceView& faces, const double* site_w
   moments.compute(rows.data(), site_weights_.empty() ? nullptr : site_weights_.data(), sites_.size(), kGeometryColumns);
   write_geometry(moments, faces.volume, geometry_.data());
   if (sections.scale) shapes_.emplace(faces, sites_, n < kWorthThreads ? 1 : n_threads);
+  if (sections.ionic) sums_.emplace(*packing);
   if (walk_ == Walk::none) return;
   surfaces_.assign(n, 0.0);
   for (std::size_t i = 0; i < n; ++i) {
@@ -121,6 +122,12 @@ void DecoratedGeometry::decorate(const SpeciesTable& table, const std::int32_t* 
   } else {
     block.leave_out_scale();
   }
+  if (sums_) {
+    const CountedSites counted{sites_, site_weights_.empty() ? nullptr : site_weights_.data()};
+    work.ions.write(table, work.decoration, faces_, *sums_, counted, n_threads, block.ionic);
+  } else {
+    block.leave_out_ionic();
+  }
   if (walk_ == Walk::none) return block.leave_out_order();
   walk_magnitudes(table, n_threads, work, block.walks);
   work.composition.write_ionic_formation(table, block);
@@ -141,11 +148,11 @@ void environment_rows(const FaceView& faces, const SpeciesTable& table, const st
   }
 }
 
-void featurize_decorations(const FaceView& faces, const Sections& sections, const SpeciesTable& table,
-                           const std::int32_t* species, std::size_t n_decorations, std::size_t n_threads,
-                           double* blocks) {
+void featurize_decorations(const FaceView& faces, const Packing* packing, const Sections& sections,
+                           const SpeciesTable& table, const std::int32_t* species, std::size_t n_decorations,
+                           std::size_t n_threads, double* blocks) {
   n_threads = std::max<std::size_t>(1, n_threads);
-  DecoratedGeometry geometry(faces, nullptr, sections, n_threads);
+  DecoratedGeometry geometry(faces, packing, nullptr, sections, n_threads);
   const std::size_t width = block_size(table.n_properties);
   if (n_decorations == 1) {
     DecoratedGeometry::Workspace work;

@@ -92,8 +92,7 @@ void Ensemble::write(const SpeciesTable& table, const Totals& totals, Chosen&& c
   decoration.assign_counts(species_, totals.counts);
   Composition composition;
   composition.write(table, decoration, block);
-  block.leave_out_order();
-  block.leave_out_scale();
+  block.leave_out_sections();
 }
 
 void Ensemble::growing(const SpeciesTable& table, std::size_t first, std::size_t n_threads, double* blocks) const {

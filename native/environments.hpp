@@ -29,6 +29,16 @@ struct SpeciesTable {
     std::size_t electrons = 0;   // of the valence
   } scale;
 
+  // What ions need; every value is known or guessed.
+  enum IonicColumn : std::size_t { kNegativity, kRadius, kBondRadius, kBondSoftness, kIonicColumns };
+  struct Ionic {
+    const double* values = nullptr;         // (n_species, kIonicColumns): see native/ionic.hpp
+    const std::int64_t* offsets = nullptr;  // (114): charges that an element may take ...
+    const std::int32_t* charges = nullptr;  // ... ascending ...
+    const double* costs = nullptr;          // ... and how unusual each is
+    const double* of(std::size_t species) const { return values + species * kIonicColumns; }
+  } ionic;
+
   const double* of(std::size_t species) const { return properties + species * n_properties; }
 };
 

@@ -22,4 +22,11 @@ inline Vec3 cross(const Vec3& a, const Vec3& b) {
   return {a.y * b.z - a.z * b.y, a.z * b.x - a.x * b.z, a.x * b.y - a.y * b.x};
 }
 
+// Largest integer below, for image ranges, where |value| is small: the sum is positive, so truncation rounds down. Its
+// error of 2e-10 must not matter: widen a range that has to be complete.
+inline std::int32_t floor_small(double value) {
+  constexpr std::int32_t kOffset = 1048576;
+  return static_cast<std::int32_t>(value + kOffset) - kOffset;
+}
+
 }  // namespace seitz

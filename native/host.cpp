@@ -242,8 +242,7 @@ Status Host::featurize(const SpeciesTable& table, const Change* changes, std::si
   write_geometry(moments, volume_, block.geometry);
   write_differences(moments, kGeometryColumns, n_properties_, block.differences);
   work.decorated.composition.write(table, work.decorated.decoration, block);
-  block.leave_out_order();
-  block.leave_out_scale();
+  block.leave_out_sections();
   return {};
 }
 

@@ -18,13 +18,6 @@ std::int64_t floor_int(double value) {
   return truncated - (static_cast<double>(truncated) > value ? 1 : 0);
 }
 
-// For image ranges, where |value| is small: the sum is positive, so truncation rounds down. The error of 2e-10 is
-// covered by the margin of the ranges.
-std::int32_t floor_small(double value) {
-  constexpr std::int32_t kOffset = 1048576;
-  return static_cast<std::int32_t>(value + kOffset) - kOffset;
-}
-
 std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
 
 }  // namespace

@@ -47,6 +47,9 @@ class Packing {
   // `margin`. False if there is none.
   bool nearest_to(std::size_t site, const Vec3& point, double margin, Candidate& found) const;
 
+  // Fractional coordinates of a site in the reduced basis, in [0, 1).
+  const Vec3& wrapped(std::size_t site) const { return wrapped_[site]; }
+
   // From a site to the atom of a face, in angstrom.
   Vec3 displacement(std::size_t site, std::size_t neighbour, const Image& image) const {
     return lattice_.cartesian(wrapped_[neighbour] - wrapped_[site]) + translation(image);

@@ -13,7 +13,19 @@ constexpr double kPicometre = 0.01;  // angstrom
 constexpr std::size_t kHighest = 8;  // degree
 
 // q_l = sqrt(sum_k sum_k' w_k w_k' P_l(cos of the angle between k and k')): the rotation-invariant length of the mean
-// of the spherical harmonics of degree l (Steinhardt et al., Phys. Rev. B 28, 784), without forming them.
+// of the spherical harmonics of degree l (Steinhardt et al., Phys. Rev. B 28, 784), without forming them, by
+// l P_l = (2 l - 1) x P_{l-1} - (l - 1) P_{l-2}.
+struct Recurrence {
+  std::array<double, kHighest + 1> up{}, down{};
+  constexpr Recurrence() {
+    for (std::size_t l = 1; l <= kHighest; ++l) {
+      up[l] = (2.0 * static_cast<double>(l) - 1.0) / static_cast<double>(l);
+      down[l] = (static_cast<double>(l) - 1.0) / static_cast<double>(l);
+    }
+  }
+};
+constexpr Recurrence kLegendre;
+
 void bond_order(const Vec3* directions, const double* areas, std::size_t n, double* out) {
   double surface = 0.0;
   for (std::size_t k = 0; k < n; ++k) surface += areas[k];
@@ -23,9 +35,8 @@ void bond_order(const Vec3* directions, const double* areas, std::size_t n, doub
     for (std::size_t other = 0; other < k; ++other) {
       const double x = dot(directions[k], directions[other]), w = areas[other];
       double before = 1.0, now = x;
-      for (std::size_t l = 2; l <= kHighest; ++l) {  // l P_l = (2 l - 1) x P_{l-1} - (l - 1) P_{l-2}
-        const auto d = static_cast<double>(l);
-        const double next = ((2.0 * d - 1.0) * x * now - (d - 1.0) * before) / d;
+      for (std::size_t l = 2; l <= kHighest; ++l) {
+        const double next = kLegendre.up[l] * x * now - kLegendre.down[l] * before;
         before = now;
         now = next;
         row[l] += w * now;

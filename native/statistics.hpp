@@ -23,6 +23,11 @@ namespace seitz {
 //   fractions     atomic fraction of each element by atomic number
 //   scale         volume per atom and its logarithm, volume of the elements, volume of covalent spheres and valence
 //                 electrons per volume, entropy of mixing · per scale column: mean, MAD, min, max; NaN if not asked for
+//   ionic         charge balance of cations, of anions: rms, mean size, max size, MAD within species, covariance with
+//                 charge · bond-valence excess: rms, mean; of cations, of anions: mean, rms, MAD, max, min; MAD within
+//                 species · bond-valence vectors of cations, of anions: mean, MAD; mean of all · per set of charges:
+//                 energy, Madelung constant, potential at positive, at negative ions: mean, MAD; MAD within species,
+//                 spread, worst, remainder; NaN if not asked for
 inline constexpr std::size_t kGeometryNumbers = 13;
 inline constexpr std::size_t kDifferenceNumbers = 5;
 inline constexpr std::size_t kStoichiometryNumbers = 6;
@@ -34,15 +39,17 @@ inline constexpr std::size_t kScaleColumns = 21;
 inline constexpr std::size_t kScaleGlobals = 6;
 inline constexpr std::size_t kScaleStatistics = 4;
 inline constexpr std::size_t kScaleNumbers = kScaleGlobals + kScaleStatistics * kScaleColumns;
+inline constexpr std::size_t kIonicNumbers = 48;
 
 inline std::size_t block_size(std::size_t n_properties) {
   return kGeometryNumbers + kStoichiometryNumbers + kElectronicNumbers + kOrderNumbers + kElements + kScaleNumbers +
-         (kDifferenceNumbers + kSiteNumbers) * n_properties;
+         kIonicNumbers + (kDifferenceNumbers + kSiteNumbers) * n_properties;
 }
 
 // Where the parts of a block begin.
 struct Block {
-  double *geometry, *differences, *stoichiometry, *sites, *electronic, *walks, *ionic_formation, *fractions, *scale;
+  double *geometry, *differences, *stoichiometry, *sites, *electronic, *walks, *ionic_formation, *fractions, *scale,
+      *ionic;
   Block(double* block, std::size_t n_properties)
       : geometry(block),
         differences(geometry + kGeometryNumbers),
@@ -52,10 +59,17 @@ struct Block {
         walks(electronic + kElectronicNumbers),
         ionic_formation(walks + kWalkNumbers),
         fractions(ionic_formation + 1),
-        scale(fractions + kElements) {}
+        scale(fractions + kElements),
+        ionic(scale + kScaleNumbers) {}
 
   void leave_out_order() const { std::fill(walks, walks + kOrderNumbers, std::numeric_limits<double>::quiet_NaN()); }
   void leave_out_scale() const { std::fill(scale, scale + kScaleNumbers, std::numeric_limits<double>::quiet_NaN()); }
+  void leave_out_ionic() const { std::fill(ionic, ionic + kIonicNumbers, std::numeric_limits<double>::quiet_NaN()); }
+  void leave_out_sections() const {
+    leave_out_order();
+    leave_out_scale();
+    leave_out_ionic();
+  }
 };
 
 // Weighted mean, mean absolute deviation, minimum and maximum of every column of (n, width) rows.

@@ -15,7 +15,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "seitz"
 LAYERS = [
     {"errors", "_typing", "_core"},
     {"elements", "finders", "lattices", "_optional", "_web"},
-    {"cell", "descriptors"},
+    {"cell", "descriptors", "ions"},
     {"adapters", "environments", "record", "table"},
     {"conversions", "missing", "subsets", "symmetry"},
     {"tessellation", "prototypes"},

@@ -238,7 +238,7 @@ def test_rows_of_one_name_are_all_there(tmp_path):
 
 
 def test_descriptors_without_a_meaning_for_random_alloys_are_refused():
-    for name in ("seitz", "ward2017"):
+    for name in ("seitz", "seitz_ionic", "ward2017"):
         with pytest.raises(DescriptorError, match="use ks2022"):
             featurize_random("fcc", "FeNi", descriptor=name)
 

@@ -23,6 +23,7 @@ def tessellate(
 ) -> tuple[tuple[int, int, int], IndexArray, IntArray, IntArray, FloatArray, FloatArray]: ...
 def featurize_decorations(
     faces: tuple[float, IndexArray, IntArray, IntArray, FloatArray, FloatArray],
+    crystal: tuple[FloatArray, FloatArray] | None,
     directions: FloatArray | None,
     species: IntArray,
     table: SpeciesTable,

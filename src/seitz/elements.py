@@ -41,6 +41,8 @@ class ElementTable(NamedTuple):
     """(113,) Pauling electronegativity of the ionic-character features."""
     oxidation_states: tuple[tuple[int, ...], ...]
     """States an element takes in the ICSD, or its common ones where none are listed there; ascending."""
+    common_states: tuple[tuple[int, ...], ...]
+    """States that are common."""
 
 
 @cache
@@ -64,14 +66,18 @@ def table() -> ElementTable:
     electronegativity = np.full(MAX_Z + 1, np.nan)
     icsd, common = header.index("oxidation_states_icsd"), header.index("oxidation_states_common")
     states: list[tuple[int, ...]] = [()] * (MAX_Z + 1)
+    usual: list[tuple[int, ...]] = [()] * (MAX_Z + 1)
     for row in body:
         z = int(row[0])
         values[z] = [float(cell) if cell else np.nan for cell in row[first : last + 1]]
         electronegativity[z] = float(row[ionic]) if row[ionic] else np.nan
         states[z] = tuple(sorted(map(int, (row[icsd] or row[common]).split())))
+        usual[z] = tuple(sorted(map(int, row[common].split())))
     values.setflags(write=False)
     electronegativity.setflags(write=False)
-    return ElementTable(tuple(header[first : last + 1]), values, electronegativity, tuple(states))
+    return ElementTable(
+        tuple(header[first : last + 1]), values, electronegativity, tuple(states), tuple(usual)
+    )
 
 
 def electronegativity(z: int) -> float:

@@ -14,6 +14,7 @@ from .cell import Cell
 from .descriptors.schema import PROPERTIES, SCALE_COLUMNS, VALENCE_COLUMNS
 from .elements import MAX_Z, table
 from .errors import DescriptorError
+from .ions import ions
 
 #: Columns of an environment row: five of the cell's geometry, then one neighbour difference per property.
 ROW_NAMES: tuple[str, ...] = (
@@ -50,6 +51,14 @@ class SpeciesTable(NamedTuple):
     """... and the states, ascending."""
     scale_columns: IntArray
     """(4,) properties with a scale: covalent radius, electronegativity, ground-state volume, valence electrons."""
+    ionic: FloatArray
+    """(n_species, 4) electronegativity, covalent radius, radius and softness of bonds; see :mod:`seitz.ions`."""
+    charge_offsets: IndexArray
+    """(114,) first charge that each element may take ..."""
+    charges: IntArray
+    """... the charges ..."""
+    charge_costs: FloatArray
+    """... and how unusual each is."""
 
 
 @cache
@@ -67,6 +76,10 @@ def element_species() -> SpeciesTable:
         state_offsets=np.cumsum([0, *map(len, elements.oxidation_states)], dtype=np.int64),
         states=np.array([s for states in elements.oxidation_states for s in states], dtype=np.int32),
         scale_columns=np.array(SCALE_COLUMNS, dtype=np.int32),
+        ionic=ions().values,
+        charge_offsets=ions().offsets,
+        charges=ions().charges,
+        charge_costs=ions().costs,
     )
 
 
@@ -91,10 +104,13 @@ def species_of(cells: Sequence[Cell]) -> tuple[SpeciesTable, list[IntArray]]:
 
 
 def _with_mixtures(pure: SpeciesTable, mixtures: Iterable[Mapping[int, float]]) -> SpeciesTable:
-    rows, elements, amounts = [pure.properties], [*pure.elements.tolist()], [*pure.amounts.tolist()]
+    rows, ionic = [pure.properties], [pure.ionic]
+    elements, amounts = [*pure.elements.tolist()], [*pure.amounts.tolist()]
     offsets = [*pure.offsets.tolist()]
     for content in mixtures:
         rows.append(sum(amount * pure.properties[z] for z, amount in content.items())[None, :])
+        share = np.array(list(content.values())) / sum(content.values())
+        ionic.append((share @ pure.ionic[list(content)])[None, :])
         elements.extend(content)
         amounts.extend(content.values())
         offsets.append(len(elements))
@@ -103,6 +119,7 @@ def _with_mixtures(pure: SpeciesTable, mixtures: Iterable[Mapping[int, float]]) 
         offsets=np.array(offsets, dtype=np.int64),
         elements=np.array(elements, dtype=np.int32),
         amounts=np.array(amounts),
+        ionic=np.concatenate(ionic),
     )
 
 

@@ -166,7 +166,8 @@ class Tessellation:
         species = decorations(atomic_numbers, len(self))
         blocks = _core.featurize_decorations(
             self._faces(),
-            self.directions if chosen.has_scale else None,
+            (self.lattice, self.frac_coords) if chosen.has_ions else None,
+            self.directions if chosen.has_scale or chosen.has_ions else None,
             species,
             element_species(),
             chosen.sections,

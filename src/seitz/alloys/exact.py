@@ -61,7 +61,7 @@ def exact_features(
         poll,
     )
     bare = np.full((1, len(lattice.cell)), int(numbers[0]), dtype=np.int32)
-    geometry = _core.featurize_decorations(lattice.tessellation._faces(), None, bare, table, 0, 1)
+    geometry = _core.featurize_decorations(lattice.tessellation._faces(), None, None, bare, table, 0, 1)
     block[:_N_GEOMETRY] = geometry[0, :_N_GEOMETRY]
     values: FloatArray = block[descriptor.positions]
     return values

@@ -10,7 +10,7 @@ from seitz.errors import DescriptorError, OptionError
 
 from .ks2022 import ks2022, ks2022_structural
 from .schema import Descriptor, Feature, Property, Walk
-from .seitz import seitz
+from .seitz import seitz, seitz_ionic
 from .ward2017 import ward2017
 
 __all__ = ["Descriptor", "Feature", "Property", "Walk", "descriptor", "descriptors"]
@@ -20,6 +20,7 @@ _MAKERS: dict[str, Callable[..., Descriptor]] = {
     "ks2022_structural": ks2022_structural,
     "ward2017": ward2017,
     "seitz": seitz,
+    "seitz_ionic": seitz_ionic,
 }
 
 

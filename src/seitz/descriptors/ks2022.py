@@ -10,7 +10,7 @@ _REFERENCE = "Krajewski et al., Comput. Mater. Sci. 208, 111254 (2022); 247, 113
 def in_ks2022(feature: Feature) -> bool:
     """Whether a feature of the block is one of KS2022, which has no chemical order and no space groups of elements."""
     return (
-        feature.source not in ("chemical order", "scale")
+        feature.source not in ("chemical order", "scale", "ions")
         and feature.quantity != "atomic fraction"
         and "SpaceGroupNumber" not in feature.properties
     )

@@ -14,10 +14,17 @@ import numpy as np
 from seitz._typing import IndexArray
 from seitz.elements import SYMBOLS
 
+from .ionic import ionic_features
 from .scale import scale_features
 
 Source = Literal[
-    "cell geometry", "neighbour differences", "site properties", "composition", "chemical order", "scale"
+    "cell geometry",
+    "neighbour differences",
+    "site properties",
+    "composition",
+    "chemical order",
+    "scale",
+    "ions",
 ]
 
 #: Where walks over faces may go: never into an atom already visited, or just not back at once.
@@ -133,10 +140,15 @@ class Descriptor:
         """Whether it has columns that need the directions of faces and the scale of lengths."""
         return any(feature.source == "scale" for feature in self.features)
 
+    @cached_property
+    def has_ions(self) -> bool:
+        """Whether it has columns that need the directions of faces and the positions of all sites."""
+        return any(feature.source == "ions" for feature in self.features)
+
     @property
     def sections(self) -> int:
-        """The parts of a block that are wanted, as the kernels number them: the rule of the walks, plus 4 for scale."""
-        return _WALK_CODES[self.walk] + 4 * self.has_scale
+        """The parts of a block that are wanted, as the kernels number them: walks, plus 4 for scale, 8 for ions."""
+        return _WALK_CODES[self.walk] + 4 * self.has_scale + 8 * self.has_ions
 
     @property
     def by_rows(self) -> bool:
@@ -276,6 +288,8 @@ def block_features(walk: Walk = "self_avoiding") -> tuple[Feature, ...]:
         add(f"frac_{symbol}", "1", f"x_{symbol}", "composition", "", "atomic fraction")
     for name, unit, formula, statistic, quantity, needs in scale_features():
         add(name, unit, formula, "scale", statistic, quantity, *needs)
+    for name, unit, formula, statistic, quantity, needs in ionic_features():
+        add(name, unit, formula, "ions", statistic, quantity, *needs)
     return tuple(features)
 
 

@@ -1,4 +1,4 @@
-"""``seitz``: KS2022, the composition itself, and what has a length scale."""
+"""``seitz``: KS2022, the composition itself, and what has a length scale; ``seitz_ionic``: ions as well."""
 
 from __future__ import annotations
 
@@ -22,3 +22,13 @@ def seitz() -> Descriptor:
     scale = [f for f in block if f.source == "scale"]
     features: tuple[Feature, ...] = (*filter(in_ks2022, block), *fractions, *scale)
     return Descriptor("seitz", "seitz", _REFERENCE, features)
+
+
+def seitz_ionic() -> Descriptor:
+    """494 features: ``seitz``, then site potentials and bond valences of guessed charges.
+
+    Faces tell each site from its neighbours. Which arrangement of the same ions is lower is also decided by the
+    farther ones, and by whether charges are balanced where they sit.
+    """
+    own = [f for f in block_features() if f.source == "ions"]
+    return Descriptor("seitz_ionic", "seitz with ions", f"{_REFERENCE}, ions", (*seitz().features, *own))

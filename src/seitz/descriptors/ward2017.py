@@ -19,7 +19,7 @@ def ward2017(walk: Walk = "self_avoiding") -> Descriptor:
     by_name = {
         feature.name: feature
         for feature in block_features(walk)
-        if feature.source != "scale" and feature.quantity != "atomic fraction"
+        if feature.source not in ("scale", "ions") and feature.quantity != "atomic fraction"
     }
     order = [name for name in by_name if not name.startswith(("mean_WCMagnitude", "CanFormIonic"))]
     packing = order.index("MaxPackingEfficiency")
