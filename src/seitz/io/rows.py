@@ -16,6 +16,7 @@ import numpy as np
 
 from seitz.errors import OptionError, WriteError
 
+from .arrow import array_of
 from .files import Replacements, replacing_together
 from .records import printable
 from .sinks import MAX_TEXT_BYTES, TextFile, csv_line, npy_member, write_npy
@@ -307,10 +308,8 @@ class _SpooledRows:
             try:
                 for rows in self._groups():
                     arrays = [
-                        pa.array(_converted(values, column.kind, None), field.type)
-                        for column, field, values in zip(
-                            self._columns, schema, zip(*rows, strict=True), strict=True
-                        )
+                        array_of(_converted(values, column.kind, None), column.kind)
+                        for column, values in zip(self._columns, zip(*rows, strict=True), strict=True)
                     ]
                     writer.write_batch(pa.record_batch(arrays, schema=schema))
                 writer.close()

@@ -20,6 +20,8 @@ import numpy as np
 from seitz._typing import FloatArray
 from seitz.errors import WriteError
 
+from .arrow import float_array, string_array
+
 _COPY_BYTES = 2**20
 MAX_TEXT_BYTES = 4 * 2**30
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date of a zip member: equal rows give equal bytes
@@ -214,13 +216,5 @@ def _schema(names: Sequence[str], metadata: Mapping[str, str]) -> Any:
 def _record_batch(schema: Any, ids: Sequence[str], values: FloatArray) -> Any:
     import pyarrow as pa
 
-    # From buffers: pa.array() would first import pandas, where that is installed.
-    encoded = [identifier.encode() for identifier in ids]
-    ends = np.zeros(len(ids) + 1, dtype=np.int32)
-    np.cumsum([len(text) for text in encoded], out=ends[1:])
-    labels = pa.StringArray.from_buffers(
-        len(ids), pa.py_buffer(ends.tobytes()), pa.py_buffer(b"".join(encoded))
-    )
-    buffers = map(pa.py_buffer, np.ascontiguousarray(values.T))
-    columns = (pa.Array.from_buffers(pa.float64(), len(ids), [None, buffer]) for buffer in buffers)
-    return pa.record_batch([labels, *columns], schema=schema)
+    columns = map(float_array, values.T)
+    return pa.record_batch([string_array(ids), *columns], schema=schema)
