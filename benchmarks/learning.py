@@ -52,11 +52,12 @@ def examples_of(data: Path, work: Path, chosen: Set) -> tune.Examples:
     source = data / chosen.folder / "data.jsonl.gz"
     with gzip.open(source, "rt", encoding="utf-8") as lines:
         records = [json.loads(line) for line in lines]
-    schema = seitz.descriptors()["seitz"].digest
+    own = seitz.models.card("default").descriptor
+    schema = seitz.descriptors()[own].digest
     stored = work / f"{chosen.folder}-{schema}.npz"
     if not stored.exists():
         cells = [seitz.Cell(r["lattice"], r["frac_coords"], r["atomic_numbers"]) for r in records]
-        table = seitz.featurize(cells, descriptor="seitz", ids=[r["id"] for r in records], on_error="record")
+        table = seitz.featurize(cells, descriptor=own, ids=[r["id"] for r in records], on_error="record")
         table.write(stored)
     targets = {r["id"]: r[chosen.column] for r in records}
     return tune.examples(str(stored), targets)

@@ -15,7 +15,7 @@ from .network import EnergyNet, learning_rate, loss_of, pair_loss
 class Recipe:
     """Everything that decides what a member becomes, besides its data."""
 
-    hidden: int = 384
+    hidden: int = 320
     blocks: int = 3
     dropout: float = 0.1
     peak: float = 2.5e-3

@@ -89,17 +89,14 @@ def _member(graph: Graph, net: EnergyNet, name: str, bits: int) -> tuple[str, st
     add, constant = graph.add, graph.constant
     x = add("Sub", ["features", constant(f"{name}.centre", net.scaler.centre.numpy())], f"{name}.shifted")
     x = add("Mul", [x, constant(f"{name}.unit", net.scaler.scale.numpy())], f"{name}.scaled")
-    size = add("Abs", [x], f"{name}.size")
-    tail = add("Sub", [size, constant(f"{name}.two", np.float32(2.0))], f"{name}.tail")
-    tail = add("Max", [tail, constant(f"{name}.one", np.float32(1.0))], f"{name}.clamped")
     tail = add(
-        "Add",
-        [add("Log", [tail], f"{name}.log"), constant(f"{name}.three", np.float32(3.0))],
-        f"{name}.drawn",
+        "Sub", [add("Abs", [x], f"{name}.size"), constant(f"{name}.two", np.float32(2.0))], f"{name}.tail"
     )
-    tail = add("Mul", [add("Sign", [x], f"{name}.sign"), tail], f"{name}.signed")
-    far = add("Greater", [size, f"{name}.three"], f"{name}.far")
-    x = graph.linear(add("Where", [far, tail, x], f"{name}.robust"), net.first, f"{name}.first", bits)
+    tail = add("Max", [tail, constant(f"{name}.one", np.float32(1.0))], f"{name}.clamped")
+    tail = add("Mul", [add("Sign", [x], f"{name}.sign"), add("Log", [tail], f"{name}.log")], f"{name}.signed")
+    ends = [constant(f"{name}.low", np.float32(-3.0)), constant(f"{name}.high", np.float32(3.0))]
+    x = add("Add", [add("Clip", [x, *ends], f"{name}.middle"), tail], f"{name}.robust")
+    x = graph.linear(x, net.first, f"{name}.first", bits)
     for b, block in enumerate(net.blocks):
         norm, one, _, _, two, _ = block.body
         y = graph.linear(graph.norm(x, norm, f"{name}.{b}.norm"), one, f"{name}.{b}.one", bits)
@@ -149,21 +146,22 @@ def _interval(graph: Graph, calibration: Calibration, hidden: list[str]) -> None
     joined = add("Concat", hidden, "hidden", axis=1)
     embedded = add("MatMul", [joined, constant("projection", calibration.projection)], "embedded.product")
     embedded = add("Add", [embedded, constant("offset", calibration.offset)], "embedded")
-    half = constant("references.half", calibration.references.T.astype(np.float16))
-    points = add("Cast", [half], "references", to=TensorProto.FLOAT)
-    last, two = constant("axis.last", np.array([1], dtype=np.int64)), constant("two", np.float32(2.0))
+    # |e - r|² = |r|² - 2 e·r + |e|², of which the last is the same for all references.
     references = calibration.references.astype(np.float16).astype(np.float32)
+    half = constant("references.half", -2.0 * references.T.astype(np.float16))
+    points = add("Cast", [half], "references", to=TensorProto.FLOAT)
+    last = constant("axis.last", np.array([1], dtype=np.int64))
     squares = constant("references.squares", (references**2).sum(axis=1)[None])
     own = add("ReduceSum", [add("Mul", [embedded, embedded], "own.products"), last], "own", keepdims=1)
-    cross = add("Mul", [add("MatMul", [embedded, points], "cross1"), two], "cross")
-    d2 = add("Add", [add("Sub", [squares, cross], "d2.part"), own], "d2")
+    part = add("Gemm", [embedded, points, squares], "d2.part")
     count = constant("neighbours", np.array([N_NEIGHBOURS], dtype=np.int64))
     graph.nodes.append(
         helper.make_node(
-            "TopK", [d2, count], ["nearest2", "which"], name="nearest", axis=1, largest=0, sorted=0
+            "TopK", [part, count], ["nearest.part", "which"], name="nearest", axis=1, largest=0, sorted=0
         )
     )
-    nearest = add("Sqrt", [add("Max", ["nearest2", constant("zero", np.float32(0.0))], "positive")], "roots")
+    d2 = add("Max", [add("Add", ["nearest.part", own], "d2"), constant("zero", np.float32(0.0))], "positive")
+    nearest = add("Sqrt", [d2], "roots")
     mean = add("ReduceMean", [nearest, last], "mean", keepdims=0)
     distance = add("Div", [mean, constant("unit", np.float32(calibration.unit))], "distance")
     column = add("Unsqueeze", [distance, last], "column")

@@ -38,7 +38,7 @@ _TRAINING = (
     "trained on the Materials Project) for {wbm_teacher:,} other WBM crystals, {distorted:,} strained, rattled and "
     "substituted ones"
 )
-_ARRANGEMENTS = ", and {substituted:,} known compositions in other arrangements"
+_ARRANGEMENTS = ", and {substituted:,} known compositions in other arrangements, orderings and volumes"
 _LICENCE = "CC BY 4.0 (Materials Project, WBM); CHGNet labels: modified BSD"
 _CITATION = (
     "Jain et al., APL Mater. 1, 011002 (2013); Wang, Botti, Marques, npj Comput. Mater. 7, 12 (2021); "
@@ -60,8 +60,8 @@ def release(rows: Rows, given: argparse.Namespace, recipe: Recipe, judged: Judge
     single = ensemble.unseen(rows.features)[0]
     learning = learning_curve(seen, unseen, recipe, given.work)
     extra = {"error_by_element": by_element(rows, single), "learning_curve": learning}
-    title = "formation energy per atom: residual networks on 446 features"
-    card = replace(_card("default", "seitz", rows, judged.figures, title), extra=extra)
+    title = f"formation energy per atom: residual networks on {rows.features.shape[1]} features"
+    card = replace(_card("default", DESCRIPTOR, rows, judged.figures, title), extra=extra)
     _write(build(ensemble, calibration), card)
     small = _release_ks2022(rows, given, recipe)
     figures = {"default": judged.figures, "cross_validated": report(rows, single), "ks2022": small.figures}

@@ -22,7 +22,7 @@ from seitz.elements import SYMBOLS
 CORRECTED = frozenset(["H", "N", "O", "F", "Si", "S", "Cl", "Se", "Br", "Sb", "Te", "I"])
 MAX_ENERGY = 1.0  # eV/atom; beyond it are artefacts
 MAX_VOLUME = 120.0  # Å³/atom
-DESCRIPTOR = "seitz"
+DESCRIPTOR = "seitz_ionic"
 KEPT_OUT = 15  # % of chemical systems
 SUBSTITUTED = Path(__file__).with_name("substituted.csv.gz")
 

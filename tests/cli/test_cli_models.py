@@ -180,7 +180,7 @@ def test_tables_of_features_are_predicted_without_their_structures(seitz, folder
     whole = json.loads(seitz("predict", folder, "--json").out)["predictions"]
     for suffix in ("parquet", "csv", "npz", "jsonl.gz"):
         table = tmp_path / f"features.{suffix}"
-        assert seitz("featurize", folder, "--descriptor", "seitz", "-o", table).code == 0
+        assert seitz("featurize", folder, "--descriptor", "seitz_ionic", "-o", table).code == 0
         told = json.loads(seitz("predict", table, "--json").out)["predictions"]
         assert [row["value"] for row in told] == pytest.approx([row["value"] for row in whole], abs=1e-5)
     assert "takes the 256 features of ks2022" in seitz("predict", table, "-m", "ks2022").err

@@ -106,7 +106,7 @@ def test_elements_that_a_model_has_not_seen_are_flagged_in_alloys_and_around_def
 def test_a_table_of_features_tells_its_lightest_and_heaviest_element():
     bcc = seitz.as_cell("bcc")
     cells = [bcc.replace(atomic_numbers=[z] * len(bcc)) for z in (26, 95, 103)]
-    for descriptor, model in (("ks2022", "ks2022"), ("seitz", "default")):
+    for descriptor, model in (("ks2022", "ks2022"), ("seitz_ionic", "default")):
         table = seitz.predict(seitz.featurize(cells, descriptor=descriptor), model=model)
         assert np.isfinite(table.lower).tolist() == [True, False, False]
         assert "no Lr in the training data" in table.doubts[-1].message

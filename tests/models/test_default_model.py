@@ -34,7 +34,7 @@ def test_the_bundled_models_are_small_and_say_what_they_are():
     bundled = {entry.name: entry for entry in models.list() if entry.where == "bundled"}
     assert set(bundled) == {"default", "ks2022"}
     assert sum(entry.path.stat().st_size for entry in bundled.values()) <= 10_000_000
-    for name, descriptor in (("default", "seitz"), ("ks2022", "ks2022")):
+    for name, descriptor in (("default", "seitz_ionic"), ("ks2022", "ks2022")):
         card = bundled[name].card
         assert card.schema == descriptors()[descriptor].digest and card.descriptor == descriptor
         assert (
@@ -118,7 +118,7 @@ def test_bytes_cost_little_on_real_crystals(tmp_path, shared_records):
     records = [
         r for _, r in zip(range(2000), shared_records("mp_formation_energy/data.jsonl.gz"), strict=False)
     ]
-    rows = seitz.featurize(records, descriptor="seitz").values
+    rows = seitz.featurize(records, descriptor="seitz_ionic").values
     done = models.export("default", tmp_path / "m.onnx", to="int8", rows=rows)
     assert done.n_rows == 1000 and done.drift < 0.05 * 0.038
 
@@ -127,7 +127,9 @@ def test_bytes_cost_little_on_real_crystals(tmp_path, shared_records):
 def test_ends_of_intervals_are_compared_like_values(tmp_path, to):
     done = seitz.export("default", tmp_path, to=to)
     assert 0 < done.interval_drift < 0.05 * done.error
-    rows = seitz.featurize([bcc(), fcc(), rocksalt(), perovskite(), sigma_phase()], descriptor="seitz").values
+    rows = seitz.featurize(
+        [bcc(), fcc(), rocksalt(), perovskite(), sigma_phase()], descriptor="seitz_ionic"
+    ).values
     ours, theirs = (models.load(name).answer(rows) for name in ("default", done.path))
     apart = np.abs(np.stack([ours.lower - theirs.lower, ours.upper - theirs.upper]))
     assert np.median(apart) < 0.05 * done.error

@@ -92,7 +92,7 @@ def real_rows(shared_records):
     ]
     return {
         name: seitz.featurize(records[:2000], descriptor=name).values.astype(np.float32)
-        for name in ("seitz", "ks2022")
+        for name in ("seitz_ionic", "ks2022")
     }
 
 
@@ -141,11 +141,11 @@ def test_what_is_exported_without_data_holds_on_real_crystals(tmp_path, real_row
 
 def test_calibration_and_comparison_share_no_row(real_rows):
     whole = models.load("default")
-    for sample in (own_rows(whole), given_rows(whole, real_rows["seitz"], calibrated=True)):
+    for sample in (own_rows(whole), given_rows(whole, real_rows["seitz_ionic"], calibrated=True)):
         assert len(sample.calibration) == len(sample.comparison) == 1000
         seen = {row.tobytes() for row in sample.calibration}
         assert not seen & {row.tobytes() for row in sample.comparison}
-    sample = given_rows(whole, real_rows["seitz"], calibrated=False)
+    sample = given_rows(whole, real_rows["seitz_ionic"], calibrated=False)
     assert len(sample.comparison) == 2000
     assert whole.answer(own_rows(whole).comparison).in_domain.mean() > 0.8
 
@@ -155,7 +155,7 @@ def test_calibration_and_comparison_share_no_row(real_rows):
 
 def test_the_first_members_are_the_mean_of_their_values(tmp_path, real_rows):
     whole = models.load("default")
-    rows = real_rows["seitz"][:50]
+    rows = real_rows["seitz_ionic"][:50]
     proto = onnx.load_from_string(whole.content)
     names = list(next(node for node in proto.graph.node if "value" in node.output).input)
     proto.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
@@ -179,7 +179,7 @@ def test_the_first_members_are_the_mean_of_their_values(tmp_path, real_rows):
 
 
 def test_the_card_of_members_claims_nothing_that_was_not_measured_on_them(tmp_path, real_rows):
-    done = models.export("default", tmp_path, to="int8", members=1, rows=real_rows["seitz"])
+    done = models.export("default", tmp_path, to="int8", members=1, rows=real_rows["seitz_ionic"])
     card = models.card(done.path)
     assert card.metrics == () and card.level is None and "the first 1 of" in card.limits[0]
     members, form = card.extra["members"], card.extra["form"]
@@ -191,7 +191,7 @@ def test_the_card_of_members_claims_nothing_that_was_not_measured_on_them(tmp_pa
 
 def test_members_do_not_claim_to_know_their_domain(tmp_path, real_rows):
     """The distance to the training data rests on all members: without it, nothing is called in the domain."""
-    done = models.export("default", tmp_path / "one.onnx", members=1, rows=real_rows["seitz"])
+    done = models.export("default", tmp_path / "one.onnx", members=1, rows=real_rows["seitz_ionic"])
     boxed = seitz.as_cell("fcc").replace(lattice=np.eye(3) * 30.0)
     table = seitz.predict([seitz.as_cell("fcc"), boxed], model=str(done.path))
     assert table.in_domain is None and np.isnan(table.lower).all()
@@ -303,7 +303,7 @@ def test_a_form_that_differs_never_appears(tmp_path, monkeypatch, real_rows, for
     if older:
         target.write_text("mine")
     with pytest.raises(ExportError, match="not written"):
-        models.export("default", target, to=form, rows=real_rows["seitz"][:100])
+        models.export("default", target, to=form, rows=real_rows["seitz_ionic"][:100])
     assert [path.read_text() for path in tmp_path.iterdir()] == (["mine"] if older else [])
 
 
@@ -368,7 +368,7 @@ def test_a_package_for_core_ml(tmp_path, members):
     spec = package.get_spec().description
     assert [port.name for port in (*spec.input, *spec.output)] == ["features", "value"]
     shape = spec.input[0].type.multiArrayType.shapeRange.sizeRanges
-    assert [(axis.lowerBound, axis.upperBound) for axis in shape] == [(1, 4096), (446, 446)]
+    assert [(axis.lowerBound, axis.upperBound) for axis in shape] == [(1, 4096), (494, 494)]
     assert models.card("default").unit in package.short_description
     with pytest.raises(ExportError, match="is there already"):
         models.export("default", done.path, to="coreml", members=members)

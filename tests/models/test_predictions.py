@@ -344,7 +344,7 @@ def test_random_alloys_are_predicted_as_they_are():
     assert alone.in_domain is not None and alone.value[0] == several.value[0]
     unseen = predict(seitz.featurize_random("fcc", "NiAlAm", mode="exact"), model="ks2022")
     assert "no Am in the training data" in unseen.doubts[0].message
-    with pytest.raises(ModelError, match="default takes seitz, but the table holds ks2022"):
+    with pytest.raises(ModelError, match="default takes seitz_ionic, but the table holds ks2022"):
         predict(alloy)
 
 
@@ -361,11 +361,11 @@ def test_some_rows_are_a_table_of_their_own():
 
 
 def test_what_would_change_nothing_is_an_error():
-    features = seitz.featurize([bcc()], descriptor="seitz")
+    features = seitz.featurize([bcc()], descriptor="seitz_ionic")
     for option in ({"symmetry": "orbits"}, {"occupancy": "average"}, {"ids": ["a"]}):
         with pytest.raises(OptionError, match=f"{next(iter(option))} would change nothing"):
             predict(features, **option)
-    with pytest.raises(ModelError, match=r"array of shape \(1, 446\) is neither structures"):
+    with pytest.raises(ModelError, match=r"array of shape \(1, 494\) is neither structures"):
         predict(features.values)
 
 

@@ -113,7 +113,7 @@ def test_tables_of_seitz_are_read_with_targets_beside(tmp_path, suffix):
     path = tmp_path / f"features.{suffix}"
     table().write(path)
     y = dict(zip(table().ids, target(table()), strict=True))
-    found = tune.examples(str(path), y, descriptor="seitz")
+    found = tune.examples(str(path), y, descriptor="seitz_ionic")
     assert found.ids == table().ids
     assert_array_equal(found.features, table().values)
 
@@ -127,18 +127,18 @@ def test_a_column_of_the_file_is_the_target(tmp_path):
         tune.examples(path, "spam")
     frame = table().to_pandas().assign(energy=y)
     frame.to_csv(tmp_path / "with.csv")
-    assert_array_equal(tune.examples(tmp_path / "with.csv", "energy", descriptor="seitz").targets, y)
+    assert_array_equal(tune.examples(tmp_path / "with.csv", "energy", descriptor="seitz_ionic").targets, y)
     np.savez(tmp_path / "with.npz", values=table().values, names=np.array(table().names), energy=y)
-    assert_array_equal(tune.examples(tmp_path / "with.npz", "energy", descriptor="seitz").targets, y)
+    assert_array_equal(tune.examples(tmp_path / "with.npz", "energy", descriptor="seitz_ionic").targets, y)
 
 
 def test_arrays_and_files_of_arrays(tmp_path):
     y = target(table())
     np.save(tmp_path / "x.npy", table().values)
     np.save(tmp_path / "y.npy", y)
-    found = tune.examples(tmp_path / "x.npy", tmp_path / "y.npy", descriptor="seitz")
+    found = tune.examples(tmp_path / "x.npy", tmp_path / "y.npy", descriptor="seitz_ionic")
     assert_array_equal(found.targets, y)
-    with pytest.raises(TuneError, match=r"shape \(12, 446\): ks2022 has 256 columns"):
+    with pytest.raises(TuneError, match=r"shape \(12, 494\): ks2022 has 256 columns"):
         tune.examples(tmp_path / "x.npy", y, descriptor="ks2022")
     with pytest.raises(TuneError, match="say which features"):
         tune.examples(table().values, y)
@@ -149,26 +149,26 @@ def test_a_stale_schema_is_refused(tmp_path):
     old = (
         table()
         .to_arrow()
-        .replace_schema_metadata({"seitz.descriptor": "seitz", "seitz.schema": "0123456789abcdef"})
+        .replace_schema_metadata({"seitz.descriptor": "seitz_ionic", "seitz.schema": "0123456789abcdef"})
     )
     pq.write_table(old, path)
-    with pytest.raises(TuneError, match="schema 0123456789abcdef, not seitz of schema"):
+    with pytest.raises(TuneError, match="schema 0123456789abcdef, not seitz_ionic of schema"):
         tune.examples(path, target(table()))
     with pytest.raises(TuneError, match=r"old.parquet holds seitz"):
-        tune.examples(path, target(table()), descriptor="seitz")
+        tune.examples(path, target(table()), descriptor="seitz_ionic")
 
 
 def test_missing_columns_and_broken_files_are_named(tmp_path):
     path = tmp_path / "few.csv"
     table().to_pandas().drop(columns="NComp").to_csv(path)
-    with pytest.raises(TuneError, match="lacks 1 of 446 seitz columns: 'NComp'"):
-        tune.examples(path, target(table()), descriptor="seitz")
+    with pytest.raises(TuneError, match="lacks 1 of 494 seitz_ionic columns: 'NComp'"):
+        tune.examples(path, target(table()), descriptor="seitz_ionic")
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 no")
     with pytest.raises(ReadError, match=r"bad.parquet: no readable table"):
         tune.examples(tmp_path / "bad.parquet", "y")
     (tmp_path / "bad.csv").write_text("id,a\nx,1\ny\n")
     with pytest.raises(ReadError, match="row 2 has 1 fields"):
-        tune.examples(tmp_path / "bad.csv", "a", descriptor="seitz")
+        tune.examples(tmp_path / "bad.csv", "a", descriptor="seitz_ionic")
 
 
 # --- groups and splits -------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ from seitz.tune.task import Task
 QUICK = Settings(epochs=8, batch=16, patience=8, rate=3e-3, head_epochs=2)
 
 
-def task(descriptor: str = "seitz", held: int = 12, **options) -> tuple[Base, Task]:
+def task(descriptor: str = "seitz_ionic", held: int = 12, **options) -> tuple[Base, Task]:
     base = Base(network(descriptor, **options))
     table = crystals(descriptor)
     y = target(table)
@@ -51,7 +51,7 @@ def task(descriptor: str = "seitz", held: int = 12, **options) -> tuple[Base, Ta
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("descriptor", ["ks2022", "ward2017", "seitz"])
+@pytest.mark.parametrize("descriptor", ["ks2022", "ward2017", "seitz_ionic"])
 def test_an_imported_network_gives_what_the_file_gives(kind, descriptor):
     small = network(descriptor, kind=kind)
     rows = crystals(descriptor).values
@@ -82,7 +82,7 @@ def test_the_bundled_model_has_six_heads_and_its_values_stay():
 
     default = load("default")
     base = Base(default)
-    rows = crystals("seitz").values[:7]
+    rows = crystals("seitz_ionic").values[:7]
     views = base.views(rows)
     assert len(base.hidden) == 6 and views.hidden.shape[1] % 6 == 0 and len(views) == 7
     assert_allclose(views.value[:, 0], default.predict(rows), rtol=1e-5, atol=1e-5)
@@ -108,7 +108,7 @@ def test_weights_stored_as_bytes_stay_bytes_until_they_are_trained():
     module = base.module()
 
     def written() -> set[str]:
-        graph = Graph(446, base.opset, base.ir_version)
+        graph = Graph(494, base.opset, base.ir_version)
         graph.include(module, "n")
         return {tensor.name for tensor in graph.constants}
 
@@ -237,10 +237,10 @@ def test_the_same_seed_gives_the_same_bytes_and_leaves_the_global_state_alone():
 
 
 def test_nothing_is_broadcast():
-    x = np.zeros((20, 446), dtype=np.float32)
+    x = np.zeros((20, 494), dtype=np.float32)
     with pytest.raises(TuneError, match=r"gives \(20,\), the targets are \(20, 1\)"):
         fit(Dense(crystals().values), x, np.zeros((20, 1)))
-    with pytest.raises(TuneError, match=r"\(20, 446\) and targets of shape \(1,\)"):
+    with pytest.raises(TuneError, match=r"\(20, 494\) and targets of shape \(1,\)"):
         fit(Dense(crystals().values), x, np.zeros(1))
 
 

@@ -284,7 +284,7 @@ def test_what_makes_no_sense_is_refused():
         tune.adjust(network(), table, np.zeros((48, 2)))
     with pytest.raises(OptionError, match="there is no option 'spam'"):
         tune.adjust(network(), table, target(table), spam=1)
-    wrapped = models.wrap(lambda f: f[:, 0], descriptor="seitz", property="p", unit="1")
+    wrapped = models.wrap(lambda f: f[:, 0], descriptor="seitz_ionic", property="p", unit="1")
     with pytest.raises(TuneError, match="is a function, not an ONNX model"):
         tune.adjust(wrapped, table, target(table))
     with pytest.raises(TuneError, match="holds no report"):
@@ -373,9 +373,9 @@ def test_a_process_in_the_file_gives_values_and_deviations_of_that_in_memory():
     kernel = fit_kernel(views, y)
     names = {"features": FEATURES}
     alone = fit_kernel(plain_views(table.values), y, logarithm=True)
-    found = onnx_of(446, lambda graph: alone.write(graph, names)[0])
+    found = onnx_of(494, lambda graph: alone.write(graph, names)[0])
     assert_allclose(found.predict(table.values), alone.predict(plain_views(table.values)), rtol=2e-4)
-    deviation = onnx_of(446, lambda graph: alone.write(graph, names, deviation=True)[1][0])
+    deviation = onnx_of(494, lambda graph: alone.write(graph, names, deviation=True)[1][0])
     expected = alone.deviations(plain_views(table.values))[0]
     assert_allclose(deviation.predict(table.values), expected, rtol=2e-2)
     assert kernel.predict(views).shape == (48,)

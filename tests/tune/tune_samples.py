@@ -19,7 +19,7 @@ _PAIRS = ("Fe", "Ni", "Al", "Ti", "Cr", "Co", "Mn", "V", "Cu", "Zr", "Nb", "Mo")
 
 
 @cache
-def crystals(descriptor: str = "seitz", n: int = 48, seed: int = 0) -> seitz.FeatureTable:
+def crystals(descriptor: str = "seitz_ionic", n: int = 48, seed: int = 0) -> seitz.FeatureTable:
     """Prototypes with two drawn elements on them, somewhat strained; ids are formulas with a number."""
     generator = np.random.default_rng(seed)
     cells, ids = [], []
@@ -49,7 +49,7 @@ def target(table: seitz.FeatureTable, seed: int = 0, noise: float = 0.02) -> np.
 
 
 def network(
-    descriptor: str = "seitz",
+    descriptor: str = "seitz_ionic",
     hidden: tuple[int, ...] = (16, 8),
     *,
     kind: str = "normed",

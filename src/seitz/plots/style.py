@@ -11,7 +11,7 @@ from seitz._optional import load_optional
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-REQUIREMENT = "seitz[plot]"
+REQUIREMENT = "'seitz[plot]'"
 
 #: Okabe and Ito's colours, without their black.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
