@@ -19,7 +19,7 @@ constexpr std::size_t kByPairs = 128;  // up to so many sites, every pair and it
 // everywhere, and nothing is contracted: all versions give the same bytes.
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define SEITZ_WIDE __attribute__((target_clones("avx2", "default")))
+#define SEITZ_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define SEITZ_WIDE
 #endif
