@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import time
@@ -77,6 +78,7 @@ def predict(
         output, plot, searched=[path for path in paths if not _is_prototype(path)], kinds=("failures",)
     )
     found = load(model)
+    gc.freeze()  # modules and model stay: the collector need not walk through them batch after batch
     summary = _Summary(kept=None if as_json else MOST if plot else _SHOWN + 1)
     earlier = EarlierResults([path for path in paths if not _is_prototype(path)])
     tables = _tables(paths, found, occupancy, threads, lambda path: summary.skips(path, path in earlier))
