@@ -176,9 +176,8 @@ seitz::FaceView face_view(const FaceArrays& arrays) {
 
 // `crystal`: lattice and fractional coordinates, `directions`: one per face; needed by some sections.
 auto featurize_decorations(const FaceArrays& arrays, const std::optional<std::pair<Lattice3, Coords>>& crystal,
-                           const std::optional<Coords>& directions,
-                           const In<std::int32_t, nb::ndim<2>>& species, const TableArrays& table, int sections,
-                           std::size_t n_threads) {
+                           const std::optional<Coords>& directions, const In<std::int32_t, nb::ndim<2>>& species,
+                           const TableArrays& table, int sections, std::size_t n_threads) {
   seitz::FaceView faces = face_view(arrays);
   const seitz::Sections wanted = wanted_sections(sections);
   require(!wanted.need_directions() || (directions && directions->shape(0) == faces.begin(faces.n_sites)),

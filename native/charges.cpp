@@ -57,8 +57,8 @@ bool FormalCharges::collect(const SpeciesTable& table) {
     const auto z = static_cast<std::size_t>(element.number);
     options_[e].clear();
     const auto offer = [&](double charge, double cost) {
-      options_[e].push_back({element.fraction * charge,
-                             element.fraction * (cost + kNegativity * charge * (element.negativity - mean))});
+      options_[e].push_back(
+          {element.fraction * charge, element.fraction * (cost + kNegativity * charge * (element.negativity - mean))});
     };
     for (std::int64_t k = table.ionic.offsets[z]; k < table.ionic.offsets[z + 1]; ++k) {
       const double charge = table.ionic.charges[k];

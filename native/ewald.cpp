@@ -10,9 +10,9 @@ namespace seitz {
 namespace {
 
 constexpr double kPi = 3.14159265358979323846;
-constexpr double kReach = 4.1;    // both sums end where terms fall below exp(-kReach^2) = 5e-8: potentials to 1e-6 eV
-constexpr double kBalance = 1.4;  // a wave costs less than a neighbour: screen a little more than symmetry asks for
-constexpr std::size_t kChunk = 64;     // sites whose phases are kept at a time
+constexpr double kReach = 4.1;      // both sums end where terms fall below exp(-kReach^2) = 5e-8: potentials to 1e-6 eV
+constexpr double kBalance = 1.4;    // a wave costs less than a neighbour: screen a little more than symmetry asks for
+constexpr std::size_t kChunk = 64;  // sites whose phases are kept at a time
 constexpr std::size_t kByPairs = 128;  // up to so many sites, every pair and its images; beyond, by bins
 
 // The loops that Ewald sums spend their time in are compiled for wide registers, too. Lanes are added up in one order
@@ -190,8 +190,7 @@ Ewald::Ewald(const Packing& packing) : packing_(packing) {
         const double g2 = norm2(row + static_cast<double>(l) * lattice.reciprocal[2]);
         if (g2 > shortest * shortest) continue;
         const double k2 = 4.0 * kPi * kPi * g2;
-        waves_.push_back(
-            {{h, k, l}, 2.0 * 4.0 * kPi / lattice.volume * std::exp(-k2 / (4.0 * width_ * width_)) / k2});
+        waves_.push_back({{h, k, l}, 2.0 * 4.0 * kPi / lattice.volume * std::exp(-k2 / (4.0 * width_ * width_)) / k2});
       }
     }
   }

@@ -228,7 +228,8 @@ double* Ions::write_potentials(const Decoration& decoration, const CountedSites&
   *out++ = all.rms([&](std::size_t s, std::size_t site) { return potential(s, site) - middle; });
   *out++ = charged.max([&](std::size_t s, std::size_t site) {
     return charge(s, site) > 0.0 ? potential(s, site) : -potential(s, site);
-  }) * spacing / kCoulomb;
+  }) * spacing /
+           kCoulomb;
   *out++ = all.rms([&](std::size_t s, std::size_t site) {
     return potential(s, site) - middle - slope * charge(s, site);
   }) * spacing;
@@ -239,8 +240,8 @@ void Ions::write(const SpeciesTable& table, const Decoration& decoration, const 
                  const CountedSites& counted, std::size_t n_threads, double* out) {
   charge(table, decoration, counted);
   bond(table, decoration, faces);
-  const bool any = std::any_of(by_species_.begin(), by_species_.end(),
-                               [](const Charges& q) { return q[0] != 0.0 || q[1] != 0.0; });
+  const bool any =
+      std::any_of(by_species_.begin(), by_species_.end(), [](const Charges& q) { return q[0] != 0.0 || q[1] != 0.0; });
   if (any) potentials_ = sums.potentials(charges_, counted.sites, n_threads);
   const double spacing = std::cbrt(faces.volume / decoration.n_sites());
   out = write_bonds(decoration, counted, out);

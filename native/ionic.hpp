@@ -28,9 +28,9 @@ class Ions {
              const CountedSites& counted, std::size_t n_threads, double* out);
 
  private:
-  struct Bonds {  // of every site
-    std::vector<double> shared;   // charge that its neighbours hand it by Pauling's rule, plus its own
-    std::vector<double> valence;  // sum of bond valences
+  struct Bonds {                   // of every site
+    std::vector<double> shared;    // charge that its neighbours hand it by Pauling's rule, plus its own
+    std::vector<double> valence;   // sum of bond valences
     std::vector<double> lopsided;  // length of the sum of bond-valence vectors
   };
 
