@@ -150,7 +150,8 @@ void Ions::bond(const SpeciesTable& table, const Decoration& decoration, const F
     Vec3 vector;
     for (std::size_t f = first; f < last; ++f) {
       if (!opposite(f)) continue;
-      double& share = beyond[f - first] = std::exp(least - beyond[f - first]);
+      const double share = std::exp(least - beyond[f - first]);
+      beyond[f - first] = share;
       total += share;
       const double valence = share * scale * strength_[pair(f)];
       bonds_.valence[i] += valence;
